@@ -1,0 +1,93 @@
+"""Every setting of the service, from ``HUIYIN_*`` variables and ``DATABASE_URL``.
+
+``python -m app config`` prints them with secrets masked.
+"""
+
+from pathlib import Path
+from typing import Annotated
+from zoneinfo import ZoneInfo
+
+from pydantic import BaseModel, Field, SecretStr, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+
+class TimeRange(BaseModel):
+    """Hours of a day, ``H:MM`` or ``HH:MM``, the end not included."""
+
+    begin_time: Annotated[str, Field(pattern=r"^([01]?\d|2[0-3]):[0-5]\d$")]
+    end_time: Annotated[str, Field(pattern=r"^(([01]?\d|2[0-3]):[0-5]\d|24:00)$")]
+
+
+class WeekWindow(BaseModel):
+    """The open hours of one day of the week; ``week`` 0 is Sunday, as in the dial-time groups."""
+
+    week: Annotated[int, Field(ge=0, le=6)]
+    times: list[TimeRange]
+
+
+class Settings(BaseSettings):
+    """What can be set from outside; the defaults serve a first start on a laptop."""
+
+    model_config = SettingsConfigDict(env_prefix="HUIYIN_", populate_by_name=True, extra="ignore")
+
+    database_url: Annotated[SecretStr | None, Field(validation_alias="DATABASE_URL")] = None
+    """PostgreSQL to use; without it the embedded server is started in ``data_dir``."""
+    data_dir: Path = Path("data")
+    host: str = "127.0.0.1"
+    port: Annotated[int, Field(ge=0, le=65535)] = 8000
+    demo: bool = True
+    """Fill an empty database with the demonstration data set."""
+    public_url: str | None = None
+    """Scheme and host under which people reach the service; else those of the request."""
+    pool_size: Annotated[int, Field(ge=2, le=200)] = 8
+    """Connections of each of the two pools (requests and engine)."""
+    jobs: bool = True
+    """Run the scheduler in this process."""
+
+    api_keys: Annotated[tuple[SecretStr, ...], NoDecode] = ()
+    """Comma-separated keys; without any, only loopback clients are answered."""
+    trusted_proxies: Annotated[tuple[str, ...], NoDecode] = ()
+    """Comma-separated addresses whose ``X-Forwarded-For`` is believed."""
+    max_body_bytes: Annotated[int, Field(ge=1024)] = 64 * 1024 * 1024
+    log_level: str = "INFO"
+
+    time_zone: str = "Asia/Shanghai"
+    opening_message: str = "您好,我们正在招聘{{position|合适的}}岗位,想和您聊聊。方便留一下您的微信号吗?"
+    """Text of the first contact where the config has none; the seed: 发送询问微信号的消息."""
+    first_wait_seconds: Annotated[int, Field(ge=0, le=86_400)] = 30
+    min_gap_seconds: Annotated[int, Field(ge=0, le=86_400)] = 60
+    daily_message_cap: Annotated[int, Field(ge=1, le=1000)] = 5
+    send_window: tuple[WeekWindow, ...] = ()
+    """Hours in which automatic messages may leave; empty means all day, every day."""
+    send_skip_holiday: bool = False
+    takeover_hours: Annotated[int, Field(ge=0, le=8760)] = 24
+    review_hold_hours: Annotated[int, Field(ge=0, le=8760)] = 24
+    unknown_hold_hours: Annotated[int, Field(ge=0, le=8760)] = 24
+
+    gateway_timeout_seconds: Annotated[float, Field(gt=0, le=120)] = 10.0
+    gateway_concurrency: Annotated[int, Field(ge=1, le=5000)] = 200
+    dispatch_batch: Annotated[int, Field(ge=1, le=10_000)] = 1000
+    lease_seconds: Annotated[int, Field(ge=10, le=3600)] = 90
+    """How long a claim lasts before another process may look; must exceed the gateway time-out."""
+    tick_seconds: Annotated[float, Field(gt=0, le=60)] = 1.0
+    grace_seconds: Annotated[float, Field(ge=0, le=600)] = 20.0
+    """How long a stopping process may take to finish what it claimed."""
+    retention_audit_days: Annotated[int, Field(ge=1)] = 730
+
+    @field_validator("api_keys", "trusted_proxies", mode="before")
+    @classmethod
+    def _split(cls, value: object) -> object:
+        if isinstance(value, str):
+            return tuple(part.strip() for part in value.split(",") if part.strip())
+        return value
+
+    @field_validator("time_zone")
+    @classmethod
+    def _known_zone(cls, value: str) -> str:
+        ZoneInfo(value)
+        return value
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """The time zone of windows and of the families that answer local times."""
+        return ZoneInfo(self.time_zone)

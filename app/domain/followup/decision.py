@@ -1,0 +1,206 @@
+"""May the next message leave now? Facts in, a decision out; ``now`` is an argument."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from app.domain.followup.sequence import Progress, Sequence, Step, next_step
+from app.domain.followup.texts import MissingVariableError, render
+
+DAY = timedelta(hours=24)
+INSTANT = timedelta(microseconds=1)
+"""PostgreSQL's smallest step: what makes 'more than the interval' out of 'the interval'."""
+
+
+class Reason(StrEnum):
+    """Why a look at an enrollment did not send."""
+
+    INTERVAL = "interval"
+    WAITING_REPLY = "waiting_reply"
+    OUTSIDE_WINDOW = "outside_window"
+    DAILY_CAP = "daily_cap"
+    MIN_GAP = "min_gap"
+    MUTED = "muted"
+    DO_NOT_CONTACT = "do_not_contact"
+    CONFIG_INACTIVE = "config_inactive"
+    NO_SCRIPT = "no_script"
+    NO_MATCHING_CONFIG = "no_matching_config"
+    PAUSED = "paused"
+    HUMAN_TAKEOVER = "human_takeover"
+    NEEDS_REVIEW = "needs_review"
+    SEND_UNKNOWN = "send_unknown"
+    INBOX_UNREACHABLE = "inbox_unreachable"
+    MISSING_VARIABLE = "missing_variable"
+    GATEWAY_UNREACHABLE = "gateway_unreachable"
+    GATEWAY_BUSY = "gateway_busy"
+    PERSON_UNREACHABLE = "person_unreachable"
+    SEND_FAILED = "send_failed"
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What is known of a person in a sequence at the moment of a look."""
+
+    progress: Progress
+    opening_pending: bool
+    opening_at: datetime | None
+    """When the opening of this enrollment left."""
+    enrolled_at: datetime
+    last_sent_at: datetime | None
+    """When the last message left for this person, automatic or by hand."""
+    recent_sends: tuple[datetime, ...]
+    """Moments of the messages of the last 24 hours, oldest first."""
+    unknown_until: datetime | None
+    """End of the pause that an uncertain send causes; null where there is none."""
+    review_hold_until: datetime | None
+    takeover_until: datetime | None
+    muted: bool
+    do_not_contact: bool
+    name: str | None
+    position: str | None
+
+
+def _always_open(now: datetime) -> datetime | None:
+    return now
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """The settings that automatic messages obey."""
+
+    first_wait: timedelta = timedelta(seconds=30)
+    min_gap: timedelta = timedelta(seconds=60)
+    daily_cap: int = 5
+    opens_at: Callable[[datetime], datetime | None] = _always_open
+    """The first moment from the given one on at which messages may leave; None: never."""
+
+
+@dataclass(frozen=True, slots=True)
+class Send:
+    """Send ``text`` now."""
+
+    step: Step
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """Do not send; look again at ``until``, or (None) when something changes from outside."""
+
+    reason: Reason
+    until: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """The sequence is over: ``state`` is ``finished`` or ``stopped``."""
+
+    state: str
+    reason: Reason
+
+
+Blocker = Wait | End
+Decision = Send | Wait | End
+
+
+def decide(facts: Facts, sequence: Sequence, limits: Limits, now: datetime) -> Decision:
+    """Decide about one enrollment: the first blocker, or the message to send."""
+    step = current_step(facts, sequence)
+    for blocker in _blockers(facts, sequence, limits, now, step):
+        return blocker
+    assert step is not None  # noqa: S101 - a missing step is a blocker; this tells the type checker
+    return Send(step, render(step.content, {"name": facts.name, "position": facts.position}))
+
+
+def blockers(facts: Facts, sequence: Sequence, limits: Limits, now: datetime) -> tuple[Blocker, ...]:
+    """Return everything that stands in the way now, in the order in which it binds."""
+    return tuple(_blockers(facts, sequence, limits, now, current_step(facts, sequence)))
+
+
+def current_step(facts: Facts, sequence: Sequence) -> Step | None:
+    """Return the message that comes next, whenever that is."""
+    if facts.opening_pending:
+        return Step(None, None, sequence.opening, facts.progress)
+    return next_step(facts.progress, sequence)
+
+
+def earliest(facts: Facts, step: Step, limits: Limits) -> tuple[Reason, datetime]:
+    """Return when the intervals let a step leave, and which of them says so."""
+    if step.script is None:
+        return Reason.MIN_GAP, _gap_end(facts, limits)
+    wait_end = facts.opening_at + limits.first_wait if facts.opening_at else facts.enrolled_at
+    if is_right_after_opening(facts) and step.script.day_number == 1:
+        return Reason.WAITING_REPLY, wait_end
+    last = facts.last_sent_at or facts.enrolled_at
+    bounds = (
+        (Reason.INTERVAL, last + timedelta(hours=step.script.interval_hours) + INSTANT),
+        (Reason.MIN_GAP, _gap_end(facts, limits)),
+        (Reason.WAITING_REPLY, wait_end),
+    )
+    return max(bounds, key=lambda bound: bound[1])
+
+
+def after_send(step: Step, sequence: Sequence, limits: Limits, now: datetime) -> Wait:
+    """Return when to look again after ``step`` left at ``now``; with nothing left to send, as soon as the gap allows."""
+    following = next_step(step.following, sequence)
+    gap_end = now + limits.min_gap
+    if following is None or following.script is None:
+        return Wait(Reason.INTERVAL, gap_end)
+    if step.script is None and following.script.day_number == 1:
+        return Wait(Reason.WAITING_REPLY, now + limits.first_wait)
+    interval_end = now + timedelta(hours=following.script.interval_hours) + INSTANT
+    return Wait(Reason.INTERVAL, interval_end) if interval_end >= gap_end else Wait(Reason.MIN_GAP, gap_end)
+
+
+def is_right_after_opening(facts: Facts) -> bool:
+    """Tell whether the opening of this enrollment is the last thing that the person got from us."""
+    return facts.opening_at is not None and facts.last_sent_at == facts.opening_at
+
+
+def _gap_end(facts: Facts, limits: Limits) -> datetime:
+    return facts.enrolled_at if facts.last_sent_at is None else facts.last_sent_at + limits.min_gap
+
+
+def _blockers(
+    facts: Facts, sequence: Sequence, limits: Limits, now: datetime, step: Step | None
+) -> Iterator[Blocker]:
+    if facts.do_not_contact:
+        yield End("stopped", Reason.DO_NOT_CONTACT)
+    if sequence.is_deleted:
+        yield End("stopped", Reason.CONFIG_INACTIVE)
+    if not sequence.is_active:
+        yield Wait(Reason.CONFIG_INACTIVE, None)
+    if facts.muted:
+        yield Wait(Reason.MUTED, None)
+    for reason, until in (
+        (Reason.SEND_UNKNOWN, facts.unknown_until),
+        (Reason.NEEDS_REVIEW, facts.review_hold_until),
+        (Reason.HUMAN_TAKEOVER, facts.takeover_until),
+    ):
+        if until is not None and now < until:
+            yield Wait(reason, until)
+    if step is None:
+        yield End("finished", Reason.NO_SCRIPT)
+        return
+    yield from _clock_blockers(facts, limits, now, step)
+    yield from _text_blockers(facts, step)
+
+
+def _clock_blockers(facts: Facts, limits: Limits, now: datetime, step: Step) -> Iterator[Blocker]:
+    reason, moment = earliest(facts, step, limits)
+    if now < moment:
+        yield Wait(reason, moment)
+    recent = [sent for sent in facts.recent_sends if sent > now - DAY]
+    if len(recent) >= limits.daily_cap:
+        yield Wait(Reason.DAILY_CAP, recent[-limits.daily_cap] + DAY)
+    opens = limits.opens_at(now)
+    if opens != now:
+        yield Wait(Reason.OUTSIDE_WINDOW, opens)
+
+
+def _text_blockers(facts: Facts, step: Step) -> Iterator[Blocker]:
+    try:
+        render(step.content, {"name": facts.name, "position": facts.position})
+    except MissingVariableError:
+        yield Wait(Reason.MISSING_VARIABLE, None)

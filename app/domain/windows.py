@@ -1,0 +1,57 @@
+"""Hours in which people may be reached: week windows and holidays, in local time.
+
+Shared by automatic messages and calls. Moments go in and out zone-aware in UTC; the rules are read in the zone.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
+_HORIZON_DAYS = 400
+"""How far ahead an opening is looked for; longer means never."""
+
+Range = tuple[int, int]
+"""Minutes of a day, the end not included."""
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """The open minutes of each day of the week (0 is Sunday); no days at all means always open."""
+
+    zone: ZoneInfo
+    days: Mapping[int, tuple[Range, ...]]
+    is_holiday: Callable[[date], bool] | None = None
+    """Says whether a date is closed; None: holidays do not matter."""
+
+    def opens_at(self, now: datetime) -> datetime | None:
+        """Return the first open moment from ``now`` on (``now`` itself when open), or None for never."""
+        if not self.days and self.is_holiday is None:
+            return now
+        today = now.astimezone(self.zone).date()
+        for offset in range(_HORIZON_DAYS):
+            moment = self._opens_on(today + timedelta(days=offset), now)
+            if moment is not None:
+                return moment
+        return None
+
+    def _opens_on(self, day: date, now: datetime) -> datetime | None:
+        if self.is_holiday is not None and self.is_holiday(day):
+            return None
+        ranges = self.days.get(day.isoweekday() % 7, ()) if self.days else ((0, 24 * 60),)
+        for begin, end in sorted(ranges):
+            opening, closing = self._moment(day, begin), self._moment(day, end)
+            if now < closing and opening < closing:
+                return max(now, opening)
+        return None
+
+    def _moment(self, day: date, minutes: int) -> datetime:
+        days, minute = divmod(minutes, 24 * 60)
+        local = datetime.combine(day + timedelta(days=days), time(minute // 60, minute % 60), self.zone)
+        return local.astimezone(UTC)
+
+
+def minutes_of(clock_time: str) -> int:
+    """Return the minutes since midnight of ``H:MM`` or ``HH:MM``."""
+    hours, minutes = clock_time.split(":")
+    return int(hours) * 60 + int(minutes)

@@ -1,0 +1,1 @@
+"""The outside world: one Protocol each, real implementations, time-outs, error translation."""

@@ -1,0 +1,119 @@
+"""The one HTTP client of the service: bounded time-outs, no redirects, no proxies from the environment, bounded reads.
+
+pyreqwest, because the dispatcher needs thousands of requests a second from one process; measured beside others in
+``docs/decisions/http-client.md``. Imported when first used: a start does not need it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from pyreqwest.client import Client
+
+MAX_ANSWER_BYTES = 4 * 1024 * 1024
+
+
+class Failure(StrEnum):
+    """How a request failed: did the other side possibly get it?"""
+
+    NOT_SENT = "not_sent"
+    """It certainly did not: no connection, no name, no free place in the pool."""
+    UNKNOWN = "unknown"
+    """Nobody can know: it was written, wholly or in part, and no answer came."""
+
+
+class TransportError(Exception):
+    """A request without an answer."""
+
+    def __init__(self, failure: Failure, message: str) -> None:
+        super().__init__(message)
+        self.failure = failure
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What came back: the status, the pause that was asked for in seconds, the start of the body."""
+
+    status: int
+    retry_after: str | None
+    body: bytes
+
+
+class HttpClient:
+    """Sends requests; safe for many at a time."""
+
+    def __init__(self, *, timeout_seconds: float, max_connections: int) -> None:
+        self._timeout = timedelta(seconds=timeout_seconds)
+        self._max_connections = max_connections
+        self._client: Client | None = None
+
+    async def request(
+        self, method: str, url: str, *, headers: Mapping[str, str], body: bytes | None = None
+    ) -> Answer:
+        """Send one request and return its answer, whatever its status; raises ``TransportError`` without one."""
+        from pyreqwest import exceptions  # noqa: PLC0415 - see the module's docstring
+
+        try:
+            return await self._send(method, url, headers, body)
+        except exceptions.PyreqwestError as error:
+            raise TransportError(_failure(error), _describe(error)) from error
+
+    async def close(self) -> None:
+        """Close all connections."""
+        if self._client is not None:
+            await self._client.close()
+            self._client = None
+
+    async def _send(self, method: str, url: str, headers: Mapping[str, str], body: bytes | None) -> Answer:
+        request = self._opened().request(method, url).headers(dict(headers))
+        if body is not None:
+            request = request.body_bytes(body)
+        async with request.build_streamed() as response:
+            content = await response.body_reader.read(MAX_ANSWER_BYTES)
+            return Answer(response.status, response.get_header("retry-after"), bytes(content or b""))
+
+    def _opened(self) -> Client:
+        if self._client is None:
+            from pyreqwest.client import ClientBuilder  # noqa: PLC0415 - see the module's docstring
+
+            self._client = (
+                ClientBuilder()
+                .timeout(self._timeout)
+                .connect_timeout(min(self._timeout, timedelta(seconds=5)))
+                .pool_timeout(self._timeout)
+                .max_connections(self._max_connections)
+                .follow_redirects(False)
+                .no_proxy()
+                .http1_only()
+                .user_agent("huiyin")
+                .build()
+            )
+        return self._client
+
+
+def _failure(error: Exception) -> Failure:
+    """Tell what certainly never left from what may have arrived.
+
+    The class of the error is no proof: a connection that was reset after the request was written is a ``ConnectError``
+    too, and a time-out while waiting for the answer a ``ConnectTimeoutError``. Only the chain of causes says that it
+    was the connecting itself that failed; whatever does not say so counts as possibly sent.
+    """
+    from pyreqwest import exceptions  # noqa: PLC0415 - see the module's docstring
+
+    if isinstance(error, (exceptions.BuilderError, exceptions.PoolTimeoutError)):
+        return Failure.NOT_SENT
+    details = getattr(error, "details", None) or {}
+    causes = [cause["message"] for cause in details.get("causes") or ()]
+    return Failure.NOT_SENT if "client error (Connect)" in causes else Failure.UNKNOWN
+
+
+def _describe(error: Exception) -> str:
+    details = getattr(error, "details", None) or {}
+    causes = [cause["message"] for cause in details.get("causes") or ()]
+    return f"{type(error).__name__}: {causes[-1] if causes else error}"[:300]

@@ -1,0 +1,1 @@
+"""The scheduler's table and its passes."""

@@ -1,0 +1,72 @@
+"""The recurring work of the service: one coroutine per pass, each safe to run in any number of processes at once."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from app.gateways.http import HttpClient
+from app.repositories import idempotency, maintenance
+from app.repositories.records import fold_tally
+from app.repositories.results import mark_lost_manual
+from app.services.context import Context
+from app.services.dispatch.dispatcher import Dispatcher
+from app.services.events import add_events
+from app.services.outbox import deliver_events
+from app.services.rearm import rearm
+
+BATCH = 1000
+KEYS_KEPT = timedelta(days=7)
+
+
+@dataclass(frozen=True, slots=True)
+class Passes:
+    """The passes and what they work with."""
+
+    context: Context
+    dispatcher: Dispatcher
+    http: HttpClient
+
+    async def dispatch(self) -> None:
+        """Start sending to whoever is due."""
+        await self.dispatcher.tick()
+
+    async def sweep(self) -> None:
+        """Find rows below the watermarks: late commits, ended leases."""
+        await self.dispatcher.sweep()
+        await self.dispatcher.tick()
+
+    async def rearm(self) -> None:
+        """Look again at people whose config changed, batch by batch."""
+        while await rearm(self.context) and not self.context.stopping.is_set():
+            pass
+
+    async def events(self) -> None:
+        """Deliver events, batch by batch."""
+        while await deliver_events(self.context, self.http) and not self.context.stopping.is_set():
+            pass
+
+    async def lost_sends(self) -> None:
+        """List sends by hand whose process died as unknown."""
+        now = self.context.clock.now()
+        before = now - timedelta(seconds=self.context.settings.lease_seconds)
+        async with self.context.database.transaction() as connection:
+            lost = await mark_lost_manual(connection, before, BATCH)
+            await add_events(
+                connection,
+                now,
+                "send_unknown",
+                [(row["bot_id"], row["contact_id"], {"record_id": row["id"]}) for row in lost],
+            )
+
+    async def fold(self) -> None:
+        """Keep the tally of records short."""
+        async with self.context.database.transaction() as connection:
+            await fold_tally(connection)
+
+    async def forget(self) -> None:
+        """Delete what is kept for a time only: idempotency keys, old audit rows, in bounded batches."""
+        now = self.context.clock.now()
+        audit_kept = timedelta(days=self.context.settings.retention_audit_days)
+        async with self.context.database.transaction() as connection:
+            await idempotency.purge(connection, before=now - KEYS_KEPT, limit=BATCH)
+        async with self.context.database.transaction() as connection:
+            await maintenance.forget_audit(connection, before=now - audit_kept, limit=BATCH)

@@ -1,0 +1,112 @@
+"""The scheduler of a process: one table of passes on APScheduler, woken early when work came in, drained on stop."""
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+
+import structlog
+from apscheduler.schedulers.asyncio import AsyncIOScheduler
+from apscheduler.triggers.interval import IntervalTrigger
+
+from app.gateways.http import HttpClient
+from app.gateways.messenger import Messenger
+from app.jobs.passes import Passes
+from app.services.context import Context
+from app.services.dispatch.dispatcher import Dispatcher
+
+log = structlog.get_logger(__name__)
+
+Pass = Callable[[], Awaitable[None]]
+
+
+@dataclass(slots=True)
+class Heartbeat:
+    """When a pass last came to its end, by the service's clock, for the readiness check."""
+
+    every_seconds: float
+    last_end: float = 0.0
+    failures: int = 0
+
+
+@dataclass(slots=True)
+class _Entry:
+    run: Pass
+    seconds: float
+    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+
+class Runner:
+    """Runs the passes until it is stopped.
+
+    APScheduler only ticks: what is due stands in PostgreSQL, so a pass that is skipped or cut anywhere loses nothing.
+    """
+
+    def __init__(self, context: Context, messenger: Messenger, http: HttpClient) -> None:
+        self._context = context
+        self.dispatcher = Dispatcher(context, messenger)
+        passes = Passes(context, self.dispatcher, http)
+        tick = context.settings.tick_seconds
+        self._table = {
+            "dispatch": _Entry(passes.dispatch, tick),
+            "rearm": _Entry(passes.rearm, tick),
+            "events": _Entry(passes.events, tick),
+            "sweep": _Entry(passes.sweep, 30.0),
+            "lost_sends": _Entry(passes.lost_sends, 30.0),
+            "fold": _Entry(passes.fold, 15.0),
+            "forget": _Entry(passes.forget, 600.0),
+        }
+        self.heartbeats = {name: Heartbeat(entry.seconds) for name, entry in self._table.items()}
+        self._scheduler = AsyncIOScheduler(timezone="UTC")
+        self._waker: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Begin to tick."""
+        now = asyncio.get_running_loop().time()
+        for name, entry in self._table.items():
+            self.heartbeats[name].last_end = now
+            self._scheduler.add_job(
+                self._run,
+                IntervalTrigger(seconds=entry.seconds, timezone="UTC"),
+                args=(name,),
+                id=name,
+                max_instances=1,
+                coalesce=True,
+                misfire_grace_time=None,
+            )
+        self._scheduler.start()
+        self._waker = asyncio.create_task(self._wake(), name="wake")
+
+    async def stop(self) -> None:
+        """Claim nothing more, let what is under way finish within the grace time, then let go."""
+        self._context.stopping.set()
+        self._scheduler.pause()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(self._context.settings.grace_seconds):
+                await self.dispatcher.idle()
+                for entry in self._table.values():
+                    async with entry.lock:
+                        pass
+        if self._waker is not None:
+            self._waker.cancel()
+            await asyncio.gather(self._waker, return_exceptions=True)
+        self._scheduler.shutdown(wait=False)
+
+    async def _wake(self) -> None:
+        """Run the quick passes at once when something was enrolled, answered or changed."""
+        while True:
+            await self._context.wake.wait()
+            self._context.wake.clear()
+            for name in ("rearm", "dispatch", "events"):
+                await self._run(name)
+
+    async def _run(self, name: str) -> None:
+        entry, heartbeat = self._table[name], self.heartbeats[name]
+        async with entry.lock:
+            try:
+                await entry.run()
+                heartbeat.failures = 0
+            except Exception as error:  # noqa: BLE001 - a loop must survive whatever the database does; it tries again
+                heartbeat.failures += 1
+                log.warning("a pass failed and will be tried again", name=name, error=repr(error))
+            heartbeat.last_end = asyncio.get_running_loop().time()

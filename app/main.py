@@ -1,0 +1,144 @@
+"""The composition root: one function makes the whole service from its settings."""
+
+import asyncio
+import os
+import signal
+import threading
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from types import FrameType
+
+from fastapi import FastAPI
+from fastapi.telemetry import TelemetryConfig
+
+from app.clock import Clock, SystemClock
+from app.config import Settings
+from app.gateways.http import HttpClient
+from app.gateways.messenger import WebhookMessenger
+from app.ids import IdSource, RandomIds
+from app.repositories.database import Database
+from app.routers import (
+    bots,
+    contact_records,
+    contacts,
+    docs,
+    enrollments,
+    followup_configs,
+    followup_records,
+    followup_scripts,
+    health,
+    messages,
+    protection,
+    sends,
+    webchat,
+)
+from app.routers.errors import install_error_handlers
+from app.routers.middleware import middlewares
+from app.routers.openapi import complete_document, document_texts
+from app.services.context import Context
+from app.services.live import LiveHistory
+from app.services.metrics import Metrics
+
+_ROUTERS = (
+    contacts.router,
+    protection.router,
+    contact_records.router,
+    bots.router,
+    followup_configs.router,
+    followup_scripts.router,
+    sends.router,
+    followup_records.router,
+    enrollments.router,
+    messages.router,
+    webchat.router,
+    health.router,
+    docs.router,
+)
+
+
+def create_app(settings: Settings, *, clock: Clock | None = None, ids: IdSource | None = None) -> FastAPI:
+    """Make the service; ``settings.database_url`` must be set and its database migrated.
+
+    ``app.state`` holds what belongs to the service: ``context``, ``metrics``, and ``readiness``, the named checks.
+    """
+    if settings.database_url is None:
+        raise ValueError("create_app needs settings.database_url")
+    http = HttpClient(
+        timeout_seconds=settings.gateway_timeout_seconds, max_connections=settings.gateway_concurrency
+    )
+    context = Context(
+        settings=settings,
+        database=Database(settings.database_url.get_secret_value(), pool_size=settings.pool_size),
+        clock=clock or SystemClock(),
+        ids=ids or RandomIds(),
+        http=http,
+        messenger=WebhookMessenger(http),
+    )
+    live = LiveHistory(context.database)
+    metrics = Metrics(context.database)
+
+    @asynccontextmanager
+    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        with _told_to_stop(context):
+            try:
+                yield
+            finally:
+                context.stopping.set()
+                await live.close()
+                await http.close()
+                await context.database.close()
+
+    app = FastAPI(
+        **document_texts(),
+        docs_url=None,
+        redoc_url=None,
+        lifespan=lifespan,
+        middleware=middlewares(settings, metrics),
+        telemetry=_telemetry(),
+    )
+    app.state.context = context
+    app.state.live = live
+    app.state.metrics = metrics
+    app.state.readiness = health.default_checks(context)
+    install_error_handlers(app)
+    for router in _ROUTERS:
+        app.include_router(router)
+    complete_document(app)
+    return app
+
+
+def _telemetry() -> TelemetryConfig:
+    """Return FastAPI's telemetry: on where an OpenTelemetry endpoint is set, else it only costs time."""
+    wanted = bool(os.environ.get("OTEL_EXPORTER_OTLP_ENDPOINT"))
+    return {"auto_configure": wanted, "tracing": wanted, "metrics": wanted, "logs": wanted}
+
+
+@contextmanager
+def _told_to_stop(context: Context) -> Iterator[None]:
+    """Let SIGTERM and SIGINT also set ``context.stopping``.
+
+    The server's own handlers only stop it from taking connections; it then waits for answers that are under way, and
+    an open stream ends only when it is told.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    loop = asyncio.get_running_loop()
+    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+
+    def both(handler: Callable[[int, FrameType | None], object]) -> Callable[[int, FrameType | None], None]:
+        def handle(number: int, frame: FrameType | None) -> None:
+            loop.call_soon_threadsafe(context.stopping.set)
+            handler(number, frame)
+
+        return handle
+
+    ours = {number: both(handler) for number, handler in before.items() if callable(handler)}
+    for number, handler in ours.items():
+        signal.signal(number, handler)
+    try:
+        yield
+    finally:
+        for number, handler in ours.items():
+            if signal.getsignal(number) is handler:
+                signal.signal(number, before[number])

@@ -1,0 +1,1 @@
+"""All SQL of the service; plain arguments, no commit."""

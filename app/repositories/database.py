@@ -1,0 +1,97 @@
+"""The way into PostgreSQL: SQLAlchemy sessions for plain reads and edits, raw asyncpg for the hot statements.
+
+Both talk to the same server through connections made in one place. The raw way exists because SQLAlchemy adds 180 µs
+to each statement (``docs/decisions/hot-statements.md``); models, migrations and edits stay with SQLAlchemy.
+"""
+
+import json
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import Any
+
+import asyncpg
+from sqlalchemy import event, exc
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
+from sqlalchemy.pool import ConnectionPoolEntry
+
+from app.repositories.pool import HandOffPool
+
+CONNECT_TIMEOUT_SECONDS = 10.0
+
+
+def plain_dsn(url: str) -> str:
+    """Return a URL that asyncpg reads, from any spelling of a PostgreSQL URL (``postgres://``, ``+asyncpg``, …)."""
+    scheme, separator, rest = url.partition("://")
+    if not separator or scheme.split("+")[0] not in {"postgres", "postgresql"}:
+        raise ValueError("DATABASE_URL must begin with postgresql://")
+    return f"postgresql://{rest}"
+
+
+class Database:
+    """One PostgreSQL server, seen through two small pools."""
+
+    def __init__(self, url: str, *, pool_size: int, application_name: str = "huiyin") -> None:
+        self._dsn = plain_dsn(url)
+        self._application_name = application_name
+        self.engine: AsyncEngine = create_async_engine(
+            "postgresql+asyncpg://", async_creator=self._connect, pool_size=pool_size, max_overflow=0, pool_timeout=10
+        )
+        event.listen(self.engine.sync_engine, "checkout", _refuse_closed)
+        self._sessions = async_sessionmaker(self.engine, expire_on_commit=False)
+        self._pool = HandOffPool(self._connect_raw, pool_size)
+
+    def session(self) -> AsyncSession:
+        """Return a new SQLAlchemy session; the caller opens and ends its transaction."""
+        return self._sessions()
+
+    @asynccontextmanager
+    async def transaction_session(self) -> AsyncIterator[AsyncSession]:
+        """Lend a session inside a transaction: committed at the end, rolled back on any error."""
+        async with self._sessions() as session, session.begin():
+            yield session
+
+    def connection(self) -> AbstractAsyncContextManager[asyncpg.Connection]:
+        """Lend a raw connection in autocommit."""
+        return self._pool.connection()
+
+    def transaction(self) -> AbstractAsyncContextManager[asyncpg.Connection]:
+        """Lend a raw connection inside a transaction."""
+        return self._pool.transaction()
+
+    @property
+    def raw_in_use(self) -> int:
+        """How many raw connections are lent at the moment."""
+        return self._pool.in_use
+
+    async def listen(self) -> asyncpg.Connection:
+        """Open a connection of its own, outside the pools, for LISTEN; the caller closes it."""
+        return await self._connect_raw()
+
+    async def close(self) -> None:
+        """Close both pools."""
+        await self._pool.close()
+        await self.engine.dispose()
+
+    async def _connect(self) -> asyncpg.Connection:
+        return await asyncpg.connect(
+            self._dsn,
+            timeout=CONNECT_TIMEOUT_SECONDS,
+            server_settings={"application_name": self._application_name, "timezone": "UTC", "jit": "off"},
+        )
+
+    async def _connect_raw(self) -> asyncpg.Connection:
+        connection = await self._connect()
+        await connection.set_type_codec(
+            "jsonb", schema="pg_catalog", encoder=_dump_json, decoder=json.loads, format="text"
+        )
+        return connection
+
+
+def _dump_json(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False)
+
+
+def _refuse_closed(dbapi_connection: Any, _record: ConnectionPoolEntry, _proxy: Any) -> None:
+    """Replace a connection that the server closed while it was idle; costs no round trip, unlike a ping."""
+    if dbapi_connection.driver_connection.is_closed():
+        raise exc.DisconnectionError

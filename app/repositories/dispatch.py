@@ -1,0 +1,316 @@
+"""The hot statements of the dispatcher, on raw asyncpg: claim, reserve, write results, each for a whole batch.
+
+Every claim walks the index (bot, due_at, id) from a watermark on: entries below it are dead or late, and walking the
+dead ones is what makes a SKIP LOCKED queue slow while a snapshot is open. A periodic sweep reads without the watermark
+and finds what came in late or fell back at the end of a lease.
+"""
+
+import uuid
+from collections.abc import Sequence
+from dataclasses import astuple, dataclass
+from datetime import datetime
+from typing import Any, TypeAlias
+
+import asyncpg
+
+Row: TypeAlias = asyncpg.Record
+Watermark: TypeAlias = tuple[datetime, int]
+
+_COLUMNS = """
+    e.id, e.contact_id, e.bot_id, e.config_id, e.state, e.reason, e.due_at, e.opening_pending, e.opening_at, e.day,
+    e.after_order, e.after_script_id, e.rotation_order, e.rotation_script_id, e.sequence, e.open_record_id,
+    e.failures, e.enrolled_at,
+    c.user_id, c.name, c.position, c.muted, c.do_not_contact, c.last_sent_at, c.takeover_until, c.review_hold_until,
+    r.status AS open_status, r.reserved_at AS open_reserved_at, r.script_id AS open_script_id,
+    r.day_number AS open_day_number, r.content AS open_content, r.key AS open_key, r.attempts AS open_attempts,
+    r.kind AS open_kind
+"""
+_FROM = """
+    FROM follow_up_enrollment e
+    JOIN contact c ON c.id = e.contact_id
+    LEFT JOIN follow_up_record r ON r.id = e.open_record_id
+"""
+
+_DUE_BOTS = """
+    SELECT b.id, b.delivery_kind, b.url, b.secret, b.idempotent, b.rate_per_second, b.inbox_url, b.event_url
+    FROM bot b
+    LEFT JOIN unnest($2::bigint[], $3::timestamptz[], $4::bigint[]) AS w(bot_id, due_at, id) ON w.bot_id = b.id
+    CROSS JOIN LATERAL (
+        SELECT 1 FROM follow_up_enrollment e
+        WHERE e.bot_id = b.id AND e.due_at <= $1
+          AND (e.due_at, e.id) >= (coalesce(w.due_at, '-infinity'), coalesce(w.id, 0))
+        ORDER BY e.due_at, e.id LIMIT 1
+    ) AS due
+"""
+
+# Locks enrollment and contact together and waits for neither: whoever is answering right now is left alone.
+_LOCK_DUE = f"""
+    SELECT {_COLUMNS} {_FROM}
+    WHERE e.bot_id = $1 AND e.due_at <= $2 AND (e.due_at, e.id) >= ($3, $4)
+    ORDER BY e.due_at, e.id LIMIT $5
+    FOR NO KEY UPDATE OF e, c SKIP LOCKED
+"""
+
+_CLAIM = """
+    WITH due AS (
+        SELECT id, due_at FROM follow_up_enrollment
+        WHERE bot_id = $1 AND due_at <= $2 AND (due_at, id) >= ($3, $4)
+        ORDER BY due_at, id LIMIT $5
+        FOR NO KEY UPDATE SKIP LOCKED
+    )
+    UPDATE follow_up_enrollment e SET due_at = $6, claim_token = $7
+    FROM due WHERE e.id = due.id
+    RETURNING e.id, due.due_at
+"""
+
+_LOCK_CLAIMED = f"""
+    SELECT {_COLUMNS} {_FROM}
+    WHERE e.id = ANY($1::bigint[]) AND e.claim_token = $2
+    ORDER BY e.id
+    FOR NO KEY UPDATE OF e, c SKIP LOCKED
+"""
+
+_RECENT_SENDS = """
+    SELECT contact_id, array_agg(coalesce(sent_at, reserved_at) ORDER BY coalesce(sent_at, reserved_at)) AS moments
+    FROM follow_up_record
+    WHERE contact_id = ANY($1::bigint[]) AND coalesce(sent_at, reserved_at) > $2
+      AND status IN ('sent', 'unknown', 'reserved')
+    GROUP BY contact_id
+"""
+
+_SEND_INPUT = """
+    WITH input AS (
+        SELECT * FROM unnest(
+            $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[], $7::int[], $8::text[], $9::uuid[], $10::text[],
+            $11::int[]
+        ) AS t(enrollment_id, contact_id, config_id, script_id, day_number, kind, key, content, sequence)
+    )
+"""
+
+_INSERT_RECORDS = """
+    INSERT INTO follow_up_record (bot_id, contact_id, enrollment_id, sequence, config_id, script_id, day_number, kind,
+                                  status, key, content, reserved_at, sent_at, attempts)
+"""
+
+# The web chat needs no gateway: record, message, history and next due time are one statement, one commit.
+_SEND_WEBCHAT = f"""
+    WITH input AS (
+        SELECT * FROM unnest(
+            $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[], $7::int[], $8::text[], $9::uuid[], $10::text[],
+            $11::int[], $12::int[], $13::int[], $14::bigint[], $15::int[], $16::bigint[], $17::timestamptz[],
+            $18::text[]
+        ) AS t(enrollment_id, contact_id, config_id, script_id, day_number, kind, key, content, sequence,
+               next_day, after_order, after_script_id, rotation_order, rotation_script_id, next_due_at, next_reason)
+    ), record AS (
+        {_INSERT_RECORDS}
+        SELECT $1, contact_id, enrollment_id, sequence, config_id, script_id, day_number, kind, 'sent', key, content,
+               $2, $2, 1
+        FROM input
+        RETURNING id, contact_id
+    ), person AS (
+        UPDATE contact c
+        SET last_sent_at = $2, message_count = c.message_count + 1,
+            first_message_at = coalesce(c.first_message_at, $2), last_message_at = greatest(c.last_message_at, $2),
+            opening_sent_at = CASE WHEN i.kind = 'opening' THEN $2 ELSE c.opening_sent_at END
+        FROM input i WHERE c.id = i.contact_id
+        RETURNING c.id, c.message_count, c.last_message_at
+    ), place AS (
+        UPDATE follow_up_enrollment e
+        SET sequence = i.sequence, day = i.next_day, after_order = i.after_order, after_script_id = i.after_script_id,
+            rotation_order = i.rotation_order, rotation_script_id = i.rotation_script_id, due_at = i.next_due_at,
+            reason = i.next_reason, reason_until = i.next_due_at, failures = 0, opening_pending = false,
+            opening_at = CASE WHEN i.kind = 'opening' THEN $2 ELSE e.opening_at END, claim_token = NULL
+        FROM input i WHERE e.id = i.enrollment_id
+    )
+    INSERT INTO chat_message (bot_id, contact_id, ordinal, direction, text, service, record_id, sent_at, created_at)
+    SELECT $1, i.contact_id, p.message_count, 'outbound', i.content, 'followup', r.id, $2, p.last_message_at
+    FROM input i JOIN record r USING (contact_id) JOIN person p ON p.id = i.contact_id
+"""
+
+_RESERVE = f"""
+    {_SEND_INPUT}, record AS (
+        {_INSERT_RECORDS}
+        SELECT $1, contact_id, enrollment_id, sequence, config_id, script_id, day_number, kind, 'reserved', key,
+               content, $2, NULL, 1
+        FROM input
+        RETURNING id, enrollment_id, sequence
+    ), place AS (
+        UPDATE follow_up_enrollment e SET sequence = r.sequence, open_record_id = r.id
+        FROM record r WHERE e.id = r.enrollment_id
+    )
+    SELECT id, enrollment_id FROM record
+"""
+
+_SETTLE = """
+    UPDATE follow_up_enrollment e
+    SET state = i.state, reason = i.reason, reason_until = i.until, due_at = i.due_at, claim_token = NULL,
+        ended_at = CASE WHEN i.state IN ('finished', 'stopped') THEN $1 ELSE e.ended_at END
+    FROM unnest($2::bigint[], $3::text[], $4::text[], $5::timestamptz[], $6::timestamptz[])
+        AS i(id, state, reason, until, due_at)
+    WHERE e.id = i.id
+"""
+
+_AUDIT = """
+    INSERT INTO audit_entry (at, actor, action, contact_id, enrollment_id, reason)
+    SELECT $1, $2, $3, * FROM unnest($4::bigint[], $5::bigint[], $6::text[])
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """One message about to be written as a record; the order of the fields is that of the statements."""
+
+    enrollment_id: int
+    contact_id: int
+    config_id: int | None
+    script_id: int | None
+    day_number: int | None
+    kind: str
+    key: uuid.UUID
+    content: str
+    sequence: int
+
+
+@dataclass(frozen=True, slots=True)
+class NextPlace:
+    """Where an enrollment stands after a message left: progress, and when it is looked at again."""
+
+    day: int
+    after_order: int | None
+    after_script_id: int | None
+    rotation_order: int | None
+    rotation_script_id: int | None
+    due_at: datetime | None
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """An enrollment that was looked at and not sent to."""
+
+    id: int
+    contact_id: int
+    state: str
+    reason: str
+    until: datetime | None
+    due_at: datetime | None
+    has_changed: bool
+    """Whether the reason differs from the one before; only then an audit row is written."""
+
+
+async def due_bots(
+    connection: asyncpg.Connection, now: datetime, watermarks: dict[int, Watermark]
+) -> Sequence[Row]:
+    """Return the bots for which somebody is due at or above their watermark."""
+    moments = [mark[0] for mark in watermarks.values()]
+    ids = [mark[1] for mark in watermarks.values()]
+    rows: Sequence[Row] = await connection.fetch(_DUE_BOTS, now, list(watermarks), moments, ids)
+    return rows
+
+
+async def lock_due(
+    connection: asyncpg.Connection, bot_id: int, now: datetime, mark: Watermark, limit: int
+) -> Sequence[Row]:
+    """Lock up to ``limit`` due enrollments with their contacts until the end of the transaction, oldest first."""
+    rows: Sequence[Row] = await connection.fetch(_LOCK_DUE, bot_id, now, mark[0], mark[1], limit)
+    return rows
+
+
+async def claim(  # noqa: PLR0913, PLR0917 - the parts of one statement
+    connection: asyncpg.Connection,
+    bot_id: int,
+    now: datetime,
+    mark: Watermark,
+    limit: int,
+    lease_end: datetime,
+    token: uuid.UUID,
+) -> Sequence[Row]:
+    """Claim up to ``limit`` due enrollments until ``lease_end``; rows ``id`` and the old ``due_at``."""
+    rows: Sequence[Row] = await connection.fetch(_CLAIM, bot_id, now, mark[0], mark[1], limit, lease_end, token)
+    return rows
+
+
+async def lock_claimed(connection: asyncpg.Connection, ids: Sequence[int], token: uuid.UUID) -> Sequence[Row]:
+    """Lock what this claim still holds, with contacts as they are now."""
+    rows: Sequence[Row] = await connection.fetch(_LOCK_CLAIMED, ids, token)
+    return rows
+
+
+async def lock_contacts(connection: asyncpg.Connection, contact_ids: Sequence[int]) -> None:
+    """Lock people in the order of their ids, the one order in which several may be waited for."""
+    await connection.execute(
+        "SELECT id FROM contact WHERE id = ANY($1::bigint[]) ORDER BY id FOR NO KEY UPDATE", contact_ids
+    )
+
+
+async def recent_sends(
+    connection: asyncpg.Connection, contact_ids: Sequence[int], since: datetime
+) -> dict[int, tuple[datetime, ...]]:
+    """Return the moments of the messages to each contact since ``since``, oldest first."""
+    if not contact_ids:
+        return {}
+    rows = await connection.fetch(_RECENT_SENDS, contact_ids, since)
+    return {row["contact_id"]: tuple(row["moments"]) for row in rows}
+
+
+async def send_webchat(
+    connection: asyncpg.Connection, bot_id: int, now: datetime, sends: Sequence[tuple[Outgoing, NextPlace]]
+) -> None:
+    """Write a batch of messages into web chats: records, history, contacts and next places."""
+    if not sends:
+        return
+    rows = [(*_fields(outgoing), *_place(place)) for outgoing, place in sends]
+    await connection.execute(_SEND_WEBCHAT, bot_id, now, *zip(*rows, strict=True))
+
+
+async def reserve(
+    connection: asyncpg.Connection, bot_id: int, now: datetime, sends: Sequence[Outgoing]
+) -> dict[int, int]:
+    """Write records as ``reserved``; returns record ids by enrollment id."""
+    if not sends:
+        return {}
+    columns = zip(*(_fields(outgoing) for outgoing in sends), strict=True)
+    rows = await connection.fetch(_RESERVE, bot_id, now, *columns)
+    return {row["enrollment_id"]: row["id"] for row in rows}
+
+
+async def settle(connection: asyncpg.Connection, now: datetime, settled: Sequence[Settled]) -> None:
+    """Write why enrollments were not sent to, and an audit row where the reason is new."""
+    if not settled:
+        return
+    rows = [(item.id, item.state, item.reason, item.until, item.due_at) for item in settled]
+    await connection.execute(_SETTLE, now, *zip(*rows, strict=True))
+    changed = [item for item in settled if item.has_changed]
+    await audit(
+        connection, now, "scheduler", "look", [(item.contact_id, item.id, item.reason) for item in changed]
+    )
+
+
+async def audit(
+    connection: asyncpg.Connection,
+    now: datetime,
+    actor: str,
+    action: str,
+    entries: Sequence[tuple[int, int | None, str | None]],
+) -> None:
+    """Write audit rows: (contact id, enrollment id, reason) each."""
+    if entries:
+        await connection.execute(_AUDIT, now, actor, action, *zip(*entries, strict=True))
+
+
+def _fields(outgoing: Outgoing) -> tuple[Any, ...]:
+    return (
+        outgoing.enrollment_id,
+        outgoing.contact_id,
+        outgoing.config_id,
+        outgoing.script_id,
+        outgoing.day_number,
+        outgoing.kind,
+        outgoing.key,
+        outgoing.content,
+        outgoing.sequence,
+    )
+
+
+def _place(place: NextPlace) -> tuple[Any, ...]:
+    return astuple(place)

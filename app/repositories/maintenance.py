@@ -1,0 +1,16 @@
+"""Deleting what is kept for a time only, in bounded batches."""
+
+from datetime import datetime
+
+import asyncpg
+
+_AUDIT = """
+    DELETE FROM audit_entry WHERE id IN (
+        SELECT id FROM audit_entry WHERE at < $1 ORDER BY at LIMIT $2 FOR UPDATE SKIP LOCKED
+    )
+"""
+
+
+async def forget_audit(connection: asyncpg.Connection, *, before: datetime, limit: int) -> None:
+    """Delete up to ``limit`` audit rows older than ``before``."""
+    await connection.execute(_AUDIT, before, limit)

@@ -1,0 +1,199 @@
+"""Who may call.
+
+- No key is configured: only this machine is answered, which is what a first start on a laptop needs. The client's
+  address must be a loopback one; Host must name this machine, and an Origin must be a page of this machine, since
+  a foreign web page can make the user's own browser send requests here (DNS rebinding). Whoever comes through a proxy
+  that was not declared is not known to be here, so headers of proxies are refused.
+- Keys are configured: every call carries one as ``Authorization: Bearer``, as ``X-API-Key``, or as the password of HTTP
+  Basic, which is how a browser opens the documentation. As browsers send Basic credentials along with whatever a
+  foreign page makes them send, calls that change something are then refused to pages of other origins.
+- ``OPEN`` paths are answered to everybody. Under ``PROVEN`` prefixes the token in the path is the proof, which the
+  handlers there check. Nothing else is open; a test walks all routes.
+- ``X-Forwarded-For`` counts only when it was written by one of the configured proxies.
+"""
+
+import base64
+import binascii
+import hashlib
+import hmac
+from collections.abc import Iterable
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+from typing import Final
+from urllib.parse import urlsplit
+
+from starlette.datastructures import Headers
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from app.config import Settings
+from app.errors import AppError, ForbiddenError, UnauthorizedError
+from app.routers.dialects import dialect_of
+
+OPEN: Final = frozenset({"/healthz", "/readyz"})
+PROVEN: Final = ("/chat/", "/api/webchat/")
+"""Pages and calls of the web chat: ``/chat/{token}``, ``/api/webchat/{token}/…``."""
+
+_LOCAL_NAMES: Final = frozenset({"localhost", "127.0.0.1", "::1"})
+_READING: Final = frozenset({"GET", "HEAD", "OPTIONS"})
+_PROXY_HEADERS: Final = ("x-forwarded-for", "forwarded", "x-real-ip", "x-forwarded-host")
+_NOT_HERE: Final = (
+    "服务未设置密钥,只接受本机直接访问;请在服务端设置 HUIYIN_API_KEYS,并用 Authorization: Bearer 携带密钥 "
+    "(no API keys are set, so only direct calls from the same machine are answered: set HUIYIN_API_KEYS on the server "
+    "and send one of the keys as Authorization: Bearer …)"
+)
+_FOREIGN: Final = (
+    "服务未设置密钥,只接受以 localhost 或 127.0.0.1 访问的本机请求;使用其他主机名请设置 HUIYIN_API_KEYS "
+    "(no API keys are set, so Host and Origin must be localhost, 127.0.0.1 or [::1]: set HUIYIN_API_KEYS to use others)"
+)
+_NO_KEY: Final = (
+    "缺少密钥,请用 Authorization: Bearer 或 X-API-Key 携带 "
+    "(no API key: send one as Authorization: Bearer … or X-API-Key)"
+)
+_WRONG_KEY: Final = "密钥无效 (this API key is not known)"
+_FOREIGN_PAGE: Final = "不接受其他网站发起的修改请求 (pages of other sites may not change anything here)"
+
+Address = IPv4Address | IPv6Address
+Network = IPv4Network | IPv6Network
+
+
+class Access:
+    """Decides about one request from its head alone.
+
+    Raises:
+        ValueError: an entry of ``trusted_proxies`` is no address and no network.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._digests = tuple(_digest(key.get_secret_value().encode()) for key in settings.api_keys)
+        self._proxies: tuple[Network, ...] = tuple(
+            ip_network(entry, strict=False) for entry in settings.trusted_proxies
+        )
+        self._public_host = urlsplit(settings.public_url or "").netloc
+
+    def refusal(self, scope: Scope) -> AppError | None:
+        """Return why a request is not answered, or None if it is."""
+        path: str = scope["path"]
+        if path in OPEN or path.startswith(PROVEN):
+            return None
+        headers = Headers(scope=scope)
+        return self._key_refusal(scope, headers) if self._digests else self._local_refusal(scope, headers)
+
+    def client(self, scope: Scope, headers: Headers) -> Address | None:
+        """Return the address of who calls: the peer's, or what the nearest trusted proxy wrote; None if unknown."""
+        peer = _address(scope["client"][0]) if scope.get("client") else None
+        written = [entry for line in headers.getlist("x-forwarded-for") for entry in line.split(",")]
+        while written and peer is not None and self._is_proxy(peer):
+            peer = _address(written.pop())
+        return peer
+
+    def _is_proxy(self, address: Address) -> bool:
+        return any(address in network for network in self._proxies)
+
+    def _local_refusal(self, scope: Scope, headers: Headers) -> AppError | None:
+        client = self.client(scope, headers)
+        if client is None or not client.is_loopback or self._is_behind_stranger(scope, headers):
+            return UnauthorizedError(_NOT_HERE)
+        origin = headers.get("origin")
+        if _host_name(headers.get("host", "")) not in _LOCAL_NAMES:
+            return ForbiddenError(_FOREIGN)
+        if origin is not None and _host_name(_authority(origin)) not in _LOCAL_NAMES:
+            return ForbiddenError(_FOREIGN)
+        return None
+
+    def _is_behind_stranger(self, scope: Scope, headers: Headers) -> bool:
+        peer = _address(scope["client"][0])
+        is_declared = peer is not None and self._is_proxy(peer)
+        return not is_declared and any(name in headers for name in _PROXY_HEADERS)
+
+    def _key_refusal(self, scope: Scope, headers: Headers) -> AppError | None:
+        scheme, _, rest = headers.get("authorization", "").partition(" ")
+        offered = [value.encode() for value in headers.getlist("x-api-key")]
+        if scheme.lower() == "bearer":
+            offered.append(rest.strip().encode())
+        if self._knows(offered):
+            return None
+        password = _basic_password(rest) if scheme.lower() == "basic" else None
+        if password is None or not self._knows([password]):
+            return UnauthorizedError(_WRONG_KEY if offered or password is not None else _NO_KEY)
+        if scope["type"] == "websocket" or scope["method"] not in _READING:
+            return self._page_refusal(headers)
+        return None
+
+    def _page_refusal(self, headers: Headers) -> AppError | None:
+        origin = headers.get("origin")
+        if origin is None or _authority(origin) in {headers.get("host"), self._public_host or None}:
+            return None
+        return ForbiddenError(_FOREIGN_PAGE)
+
+    def _knows(self, offered: Iterable[bytes]) -> bool:
+        # Every pair is compared, so that the time taken tells nothing about which key was near.
+        equal = [hmac.compare_digest(_digest(key), known) for key in offered for known in self._digests]
+        return any(equal)
+
+
+class AccessMiddleware:
+    """Answers refused requests in the dialect of their family; nothing behind it is reached without permission."""
+
+    def __init__(self, app: ASGIApp, settings: Settings) -> None:
+        self._app = app
+        self._access = Access(settings)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Refuse the request or pass it on."""
+        refusal = None if scope["type"] == "lifespan" else self._access.refusal(scope)
+        if refusal is None:
+            await self._app(scope, receive, send)
+        elif scope["type"] == "websocket":
+            await send({"type": "websocket.close", "code": 1008})
+        else:
+            response = dialect_of(scope["path"]).error(refusal)
+            if "WWW-Authenticate" in response.headers and _is_navigation(scope):
+                # Only a browser that opens a page should ask its user; a failed fetch() should not.
+                response.headers.append(
+                    "WWW-Authenticate", 'Basic realm="Huiyin: the password is an API key", charset="UTF-8"'
+                )
+            await response(scope, receive, send)
+
+
+def _digest(key: bytes) -> bytes:
+    return hashlib.sha256(key).digest()
+
+
+def _address(text: str) -> Address | None:
+    """Read an address as clients and proxies write it, with or without port; IPv4 inside IPv6 is IPv4."""
+    text = text.strip()
+    if text.startswith("["):
+        text = text[1:].partition("]")[0]
+    elif text.count(":") == 1:
+        text = text.partition(":")[0]
+    try:
+        address = ip_address(text)
+    except ValueError:
+        return None
+    mapped = address.ipv4_mapped if isinstance(address, IPv6Address) else None
+    return mapped or address
+
+
+def _host_name(authority: str) -> str | None:
+    try:
+        return urlsplit(f"//{authority}").hostname
+    except ValueError:
+        return None
+
+
+def _authority(origin: str) -> str:
+    """Return host and port of an Origin; nothing for ``null`` and for what is no URL."""
+    try:
+        return urlsplit(origin).netloc
+    except ValueError:
+        return ""
+
+
+def _basic_password(encoded: str) -> bytes | None:
+    try:
+        return base64.b64decode(encoded.strip(), validate=True).partition(b":")[2]
+    except (binascii.Error, ValueError):
+        return None
+
+
+def _is_navigation(scope: Scope) -> bool:
+    return "text/html" in Headers(scope=scope).get("accept", "")

@@ -1,0 +1,126 @@
+"""Whether the service lives, whether it can work, and how it does."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from http import HTTPStatus
+
+import structlog
+from fastapi import APIRouter, Request, Response
+from pydantic import BaseModel, Field
+
+from app.models.revision import HEAD
+from app.repositories.migrations import current_revision
+from app.routers.responses import problems
+from app.routers.tags import Tag
+from app.services.context import Context
+
+CHECK_SECONDS = 3.0
+
+Check = Callable[[], Awaitable[str | None]]
+"""Answers None if all is well, else in a few words why not; an exception counts as not well."""
+Readiness = dict[str, Check]
+"""Named checks; ``app.state.readiness`` holds those of a service, and more may be put in before it starts."""
+
+log = structlog.get_logger(__name__)
+router = APIRouter(tags=[Tag.OPERATION])
+
+
+class Health(BaseModel):
+    """The process answers."""
+
+    status: str = Field("ok", examples=["ok"])
+
+
+class CheckResult(BaseModel):
+    """One thing that the service needs."""
+
+    ok: bool
+    detail: str | None = Field(None, description="原因 (why not)", examples=[None])
+
+
+class ReadinessAnswer(BaseModel):
+    """Whether requests should be sent here, check by check."""
+
+    status: str = Field(description="ready 或 (or) not ready", examples=["ready"])
+    checks: dict[str, CheckResult] = Field(
+        description="各项检查 (each check)", examples=[{"database": {"ok": True}, "migrations": {"ok": True}}]
+    )
+
+
+def default_checks(context: Context) -> Readiness:
+    """Return the checks that every service has."""
+
+    async def database() -> str | None:
+        async with context.database.connection() as connection:
+            await connection.fetchval("SELECT 1")
+        return None
+
+    async def migrations() -> str | None:
+        revision = await current_revision(context.database)
+        return None if revision == HEAD else f"revision {revision}, needed {HEAD}: run `python -m app migrate`"
+
+    async def stopping() -> str | None:
+        return "the service is stopping" if context.stopping.is_set() else None
+
+    return {"database": database, "migrations": migrations, "stopping": stopping}
+
+
+@router.get("/healthz", summary="存活检查 Liveness")
+async def healthz() -> Health:
+    """进程在运行即返回 200;无需密钥。Answers 200 while the process runs; no key needed."""
+    return Health()
+
+
+@router.get(
+    "/readyz",
+    summary="就绪检查 Readiness",
+    response_model_exclude_none=True,
+    responses={503: {"model": ReadinessAnswer, "description": "有检查未通过 (a check fails)"}},
+)
+async def readyz(request: Request, response: Response) -> ReadinessAnswer:
+    """数据库可用、迁移已完成、后台循环在运行时返回 200,否则 503;无需密钥。 Readiness.
+
+    Answers 200 when the database answers, its migrations are current and the loops tick, else 503; no key needed.
+    """
+    answer = await _run_checks(request.app.state.readiness)
+    if answer.status != "ready":
+        response.status_code = HTTPStatus.SERVICE_UNAVAILABLE
+        response.headers["Retry-After"] = "2"
+    return answer
+
+
+@router.get(
+    "/metrics",
+    summary="指标 Metrics",
+    response_class=Response,
+    responses={
+        **problems(),
+        200: {
+            "description": "Prometheus 文本格式 (text format of Prometheus)",
+            "content": {"text/plain": {"schema": {"type": "string"}, "example": "huiyin_http_requests_total 42.0\n"}},
+        },
+    },
+)
+async def metrics(request: Request) -> Response:
+    """请求数、耗时、连接池等 Prometheus 指标,不含个人数据。 Metrics.
+
+    Requests, durations, pools and more for Prometheus, without personal data.
+    """
+    return Response(request.app.state.metrics.render(), media_type="text/plain; version=0.0.4; charset=utf-8")
+
+
+async def _run_checks(checks: Readiness) -> ReadinessAnswer:
+    results = await asyncio.gather(*(_run_check(name, check) for name, check in checks.items()))
+    ready = all(result.ok for result in results)
+    return ReadinessAnswer(status="ready" if ready else "not ready", checks=dict(zip(checks, results, strict=True)))
+
+
+async def _run_check(name: str, check: Check) -> CheckResult:
+    try:
+        async with asyncio.timeout(CHECK_SECONDS):
+            detail = await check()
+    except Exception as error:  # noqa: BLE001 - whatever fails, the service is not ready
+        # The answer is open to everybody: it names the kind of error and no address, the log has the rest.
+        log.warning("a readiness check failed", check=name, error=repr(error))
+        detail = type(error).__name__
+    return CheckResult(ok=detail is None, detail=detail)

@@ -1,0 +1,46 @@
+"""The headings of the OpenAPI document: one tag per family, with the text that introduces it."""
+
+from enum import StrEnum
+
+
+class Tag(StrEnum):
+    """The tag that an operation is filed under; the value is what readers see."""
+
+    FOLLOWUP_CONFIGS = "复聊配置 followup-configs"
+    FOLLOWUP_SCRIPTS = "复聊话术 followup-scripts"
+    FOLLOWUP_RECORDS = "复聊记录 followup-records"
+    ENROLLMENTS = "复聊序列 enrollments"
+    CONTACTS = "联系人 contacts"
+    MESSAGES = "消息 messages"
+    CONTACT_RECORDS = "联系方式 contact-records"
+    BOTS = "渠道 bots"
+    DO_NOT_CONTACT = "免打扰 do-not-contact"
+    WEBCHAT = "网页聊天 webchat"
+    OPERATION = "运行 operation"
+
+
+_TEXTS = {
+    Tag.FOLLOWUP_CONFIGS: "复聊配置:是否开启、最多几次、首条消息。"
+    "Follow-up configurations: whether on, how many messages at most, the opening message.",
+    Tag.FOLLOWUP_SCRIPTS: "复聊话术:每一步的文本与等待时间,按顺序发送。"
+    "Scripts of a configuration: the text and the wait of every step, sent in order.",
+    Tag.FOLLOWUP_RECORDS: "复聊记录:已经发给谁、第几步、结果如何。"
+    "What was sent to whom, at which step, with what outcome.",
+    Tag.ENROLLMENTS: "复聊序列:联系人在序列中的位置,可以开始、暂停、停止。"
+    "Where a contact stands in a sequence; start, pause and stop it.",
+    Tag.CONTACTS: "联系人:所有渠道共用的一份档案与历史。Contacts: one file and one history shared by all channels.",
+    Tag.MESSAGES: "消息:收到与发出的聊天内容;对方一回复,序列就停止。Messages in and out; a reply stops the sequence.",
+    Tag.CONTACT_RECORDS: "联系方式:从聊天中识别出的手机号、微信号等。"
+    "Phone numbers, WeChat IDs and the like that were found in chats.",
+    Tag.BOTS: "渠道:消息经由哪个机器人账号收发。Channels: the bot accounts through which messages travel.",
+    Tag.DO_NOT_CONTACT: "免打扰:名单上的人,任何渠道都不会再主动联系。"
+    "Do not contact: people on the list are reached by no channel on its own.",
+    Tag.WEBCHAT: "网页聊天:联系人打开链接即可对话,链接中的令牌就是凭证。"
+    "Web chat: a contact opens a link and talks; the token in the link is the proof.",
+    Tag.OPERATION: "运行:存活、就绪与指标。Operation: liveness, readiness and metrics.",
+}
+
+
+def tag_metadata() -> list[dict[str, str]]:
+    """Return what the OpenAPI document says about its tags, in the order in which they are shown."""
+    return [{"name": tag.value, "description": _TEXTS[tag]} for tag in Tag]

@@ -1,0 +1,112 @@
+"""``/api/webchat/{token}``: a person's own chat; the unguessable token is the proof."""
+
+import asyncio
+from collections.abc import AsyncIterable
+from http import HTTPStatus
+from typing import Annotated, Any
+
+import asyncpg
+from fastapi import APIRouter, Header, Path, Query, Request
+from fastapi.sse import EventSourceResponse, ServerSentEvent
+
+from app.errors import NotFoundError
+from app.repositories import history, people
+from app.routers.deps import MAX_ID, ContextDep
+from app.routers.responses import problems
+from app.routers.tags import Tag
+from app.schemas.messages import ChatIn, ChatLineOut, ChatLines
+from app.services import inbound
+from app.services.context import Context
+from app.services.live import LiveHistory
+
+router = APIRouter(prefix="/api/webchat", tags=[Tag.WEBCHAT])
+
+LINES = 200
+PING_SECONDS = 15.0
+
+Token = Annotated[str, Path(min_length=16, max_length=64, pattern=r"^[\w-]+$")]
+
+
+@router.get(
+    "/{token}/messages",
+    summary="读取聊天 Read the chat",
+    description="编号 after 之后的消息,旧的在前。Messages after a number, oldest first.",
+    response_model=ChatLines,
+    responses=problems(HTTPStatus.NOT_FOUND),
+)
+async def read_lines(
+    token: Token, context: ContextDep, after: Annotated[int, Query(ge=0, le=MAX_ID - LINES)] = 0
+) -> dict[str, Any]:
+    """Read a chat from a number on."""
+    person = await _person(context, token)
+    return {"results": [dict(row) for row in await _lines(context, person["id"], after)]}
+
+
+@router.post(
+    "/{token}/messages",
+    status_code=HTTPStatus.CREATED,
+    summary="在聊天中发言 Write into the chat",
+    description="与其他渠道的回复一样处理。Treated like a reply on any other channel.",
+    response_model=ChatLines,
+    responses=problems(HTTPStatus.NOT_FOUND),
+)
+async def write_line(token: Token, body: ChatIn, context: ContextDep) -> dict[str, Any]:
+    """Write as the person."""
+    person = await _person(context, token)
+    name = body.client_id or context.ids.token()
+    item = inbound.InboundItem(
+        f"webchat-{person['id']}-{name}", None, person["id"], person["bot_id"], 0, body.content, None
+    )
+    await inbound.receive(context, [item])
+    return {"results": [dict(row) for row in await _lines(context, person["id"], person["message_count"])]}
+
+
+@router.get(
+    "/{token}/stream",
+    summary="实时消息 Live messages",
+    description="服务器推送 (text/event-stream);用 Last-Event-ID 续传。Server-sent events, resumable with Last-Event-ID.",
+    response_class=EventSourceResponse,
+    responses=problems(HTTPStatus.NOT_FOUND),
+)
+async def stream(
+    token: Token,
+    request: Request,
+    context: ContextDep,
+    last_event_id: Annotated[int, Header(alias="Last-Event-ID", ge=0, le=MAX_ID - LINES)] = 0,
+) -> AsyncIterable[ServerSentEvent]:
+    """Send the chat's messages after the last one that the reader saw, then new ones as they come."""
+    person = await _person(context, token)
+    live: LiveHistory = request.app.state.live
+    seen = last_event_id
+    async with live.watch(person["id"]) as watch:
+        while not context.stopping.is_set():
+            watch.changed.clear()
+            lines = await _lines(context, person["id"], seen)
+            for line in lines:
+                seen = line["number"]
+                yield ServerSentEvent(data=ChatLineOut.model_validate(dict(line)), id=str(seen), event="message")
+            if not lines:
+                await _wait(context, watch.changed)
+
+
+async def _wait(context: Context, changed: asyncio.Event) -> None:
+    """Wait until something changed, the service stops, or it is time to look whether the reader is still there."""
+    waits = [asyncio.create_task(changed.wait()), asyncio.create_task(context.stopping.wait())]
+    try:
+        await asyncio.wait(waits, timeout=PING_SECONDS, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for wait in waits:
+            wait.cancel()
+
+
+async def _person(context: Context, token: str) -> asyncpg.Record:
+    async with context.database.connection() as connection:
+        person = await people.find_by_chat_token(connection, token)
+    if person is None:
+        raise NotFoundError("聊天链接无效或已失效 (this chat link is not valid)")
+    return person
+
+
+async def _lines(context: Context, contact_id: int, after: int) -> list[asyncpg.Record]:
+    async with context.database.connection() as connection:
+        return await history.lines_after(connection, contact_id, after, LINES)

@@ -1,0 +1,1 @@
+"""Use cases that decide or touch two stores; transactions are visible here."""

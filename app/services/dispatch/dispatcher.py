@@ -1,0 +1,112 @@
+"""Which bots have work, how many lanes each gets, and where their claims begin."""
+
+import asyncio
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+import structlog
+
+from app.gateways.circuit import Circuit
+from app.gateways.messenger import Channel, Messenger
+from app.repositories import dispatch as store
+from app.repositories.dispatch import Row, Watermark
+from app.services.context import Context
+from app.services.dispatch import webchat, webhook
+from app.services.limits import limits_of
+
+log = structlog.get_logger(__name__)
+
+BEGINNING: Watermark = (datetime(1970, 1, 1, tzinfo=UTC), 0)
+LANES = 2
+"""Batches of one bot under way at a time: one is in the database while the other is being decided or delivered."""
+
+
+@dataclass(slots=True)
+class _BotState:
+    circuit: Circuit = field(default_factory=Circuit)
+    task: asyncio.Task[None] | None = None
+
+
+class Dispatcher:
+    """Sends what is due; any number of processes may run one on the same database.
+
+    Each bot is worked on by a task of its own, so that a slow gateway holds up no other bot.
+    """
+
+    def __init__(self, context: Context, messenger: Messenger) -> None:
+        self._context = context
+        self._messenger = messenger
+        self._limits = limits_of(context.settings)
+        self._marks: dict[int, Watermark] = {}
+        self._bots: dict[int, _BotState] = {}
+        self.sent = 0
+        """Messages that left through this dispatcher since it was made."""
+
+    async def tick(self) -> None:
+        """Start work for every bot that has somebody due; returns without waiting for it."""
+        if self._context.stopping.is_set():
+            return
+        now = self._context.clock.now()
+        async with self._context.database.connection() as connection:
+            bots = await store.due_bots(connection, now, self._marks)
+        for bot in bots:
+            state = self._bots.setdefault(bot["id"], _BotState())
+            if state.task is None or state.task.done():
+                state.task = asyncio.create_task(self._work(bot, state), name=f"dispatch-{bot['id']}")
+
+    async def sweep(self) -> None:
+        """Forget the watermarks: the next tick also finds rows that came in late or fell back below them."""
+        self._marks.clear()
+
+    async def idle(self) -> None:
+        """Wait until everything that was started is done."""
+        running = [state.task for state in self._bots.values() if state.task is not None]
+        await asyncio.gather(*running)
+
+    async def drain(self) -> None:
+        """Sweep, tick and wait; what a test or a command line wants."""
+        await self.sweep()
+        await self.tick()
+        await self.idle()
+
+    async def _work(self, bot: Row, state: _BotState) -> None:
+        try:
+            lanes = LANES if bot["delivery_kind"] == "webchat" or state.circuit.allowed > 1 else 1
+            async with asyncio.TaskGroup() as group:
+                for _lane in range(lanes):
+                    group.create_task(self._lane(bot, state))
+        except* Exception as errors:  # noqa: BLE001 - a loop must survive; what is claimed comes back by its lease
+            log.error("a dispatch ended early", bot_id=bot["id"], exc_info=errors)
+
+    async def _lane(self, bot: Row, state: _BotState) -> None:
+        while not self._context.stopping.is_set():
+            mark = self._marks.get(bot["id"], BEGINNING)
+            if bot["delivery_kind"] == "webchat":
+                result = await self._webchat(bot, mark)
+            else:
+                result = await self._webhook(bot, state, mark)
+            if result.mark is None:
+                return
+            self._marks[bot["id"]] = max(self._marks.get(bot["id"], BEGINNING), result.mark)
+            self.sent += result.sent
+
+    async def _webchat(self, bot: Row, mark: Watermark) -> webchat.BatchResult:
+        now = self._context.clock.now()
+        limit = self._context.settings.dispatch_batch
+        return await webchat.send_batch(self._context, bot["id"], self._limits, mark, limit, now)
+
+    async def _webhook(self, bot: Row, state: _BotState, mark: Watermark) -> webchat.BatchResult:
+        now = self._context.clock.now()
+        limit = state.circuit.batch_limit(now, self._context.settings.gateway_concurrency)
+        if limit == 0:
+            return webchat.BatchResult(0, 0, None)
+        batch = await webhook.send_batch(
+            self._context, self._messenger, channel_of(bot), self._limits, mark, limit, bot["rate_per_second"]
+        )
+        state.circuit.record(successes=batch.successes, failures=batch.failures, now=self._context.clock.now())
+        return batch.result
+
+
+def channel_of(bot: Row) -> Channel:
+    """Read a bot's gateway from its row."""
+    return Channel(bot["id"], bot["url"], bot["secret"], bot["idempotent"], bot["inbox_url"])

@@ -1,0 +1,76 @@
+"""Sending into web chats: lock, decide and write in one transaction, so that a crash leaves nothing half done."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+import asyncpg
+
+from app.domain.followup import End, Limits, Send, Wait
+from app.repositories import dispatch as store
+from app.repositories import results
+from app.repositories.dispatch import NextPlace, Outgoing, Row, Settled, Watermark
+from app.services.context import Context
+from app.services.dispatch.batch import Places, assess, outgoing_of, settled_of
+from app.services.dispatch.looks import CountsAsSent, Retry, Uncertain
+from app.services.events import add_events
+
+
+@dataclass(frozen=True, slots=True)
+class BatchResult:
+    """What a batch did: how many rows it took, how many messages left, where the next one begins."""
+
+    taken: int
+    sent: int
+    mark: Watermark | None
+
+
+async def send_batch(
+    context: Context, bot_id: int, limits: Limits, mark: Watermark, limit: int, now: datetime
+) -> BatchResult:
+    """Take up to ``limit`` due people of a web-chat bot, oldest first, and write to those who may be written to."""
+    async with context.database.transaction() as connection:
+        rows = await store.lock_due(connection, bot_id, now, mark, limit)
+        if not rows:
+            return BatchResult(0, 0, None)
+        assessed = await assess(connection, rows, context.settings, limits, is_idempotent=False, now=now)
+        places = Places(assessed.sequences, limits, now)
+        sends: list[tuple[Outgoing, NextPlace]] = []
+        refused: list[Settled] = []
+        uncertain: list[tuple[Row, Uncertain]] = []
+        passed: list[tuple[int, NextPlace]] = []
+        for row, found in assessed.looks:
+            match found:
+                case Send():
+                    key: UUID = context.ids.uuid()
+                    sends.append((outgoing_of(row, found, key), places.after(row["config_id"], found)))
+                case Wait() | End():
+                    refused.append(settled_of(row, found))
+                case Uncertain():
+                    uncertain.append((row, found))
+                case CountsAsSent(place):
+                    passed.append((row["id"], place))
+                case Retry():  # pragma: no cover - only gateways are idempotent
+                    raise AssertionError("a web chat retries nothing")
+        await store.send_webchat(connection, bot_id, now, sends)
+        await store.settle(connection, now, refused)
+        await write_uncertain(connection, now, uncertain)
+        await results.write_passed(connection, now, passed)
+    last = rows[-1]
+    return BatchResult(len(rows), len(sends), (last["due_at"], last["id"]))
+
+
+async def write_uncertain(
+    connection: asyncpg.Connection, now: datetime, uncertain: list[tuple[Row, Uncertain]]
+) -> None:
+    """Mark messages whose process died with them as unknown, and tell those who listen."""
+    if not uncertain:
+        return
+    error = "the process ended before the outcome was known"
+    await results.write_unknown(connection, now, [(found.record_id, error, found.until) for _row, found in uncertain])
+    await add_events(
+        connection,
+        now,
+        "send_unknown",
+        [(row["bot_id"], row["contact_id"], {"record_id": found.record_id}) for row, found in uncertain],
+    )

@@ -1,0 +1,274 @@
+"""Sending through a gateway: at most once, whatever dies when.
+
+claim (lease, commit) → ask inboxes → lock, decide, reserve (commit) → deliver, no transaction open → results (commit).
+Whatever is reserved when a process dies is found at the end of its lease and listed as unknown.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID
+
+import structlog
+
+from app.domain.followup import End, Limits, Reason, Send, Wait
+from app.gateways.messenger import (
+    Channel,
+    Delivery,
+    Messenger,
+    NotSent,
+    Outcome,
+    Refused,
+    Sent,
+    Unknown,
+    Unreachable,
+)
+from app.repositories import bots_pacing
+from app.repositories import dispatch as store
+from app.repositories import results
+from app.repositories.dispatch import NextPlace, Outgoing, Row, Settled, Watermark
+from app.repositories.results import Released
+from app.services.context import Context
+from app.services.dispatch.batch import Places, assess, outgoing_of, settled_of
+from app.services.dispatch.inboxes import ask_inboxes
+from app.services.dispatch.looks import CountsAsSent, Look, Retry, Uncertain
+from app.services.dispatch.webchat import BatchResult, write_uncertain
+from app.services.events import add_events
+
+log = structlog.get_logger(__name__)
+
+FIRST_PAUSE = timedelta(seconds=5)
+LONGEST_PAUSE = timedelta(hours=1)
+INBOX_PAUSE = timedelta(minutes=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Reserved:
+    """A record that is written and about to leave."""
+
+    row: Row
+    record_id: int
+    delivery: Delivery
+    place: NextPlace
+    """Where the enrollment stands once it left."""
+
+
+@dataclass(frozen=True, slots=True)
+class GatewayBatch:
+    """What a batch did, and how the gateway behaved."""
+
+    result: BatchResult
+    successes: int
+    failures: int
+
+
+async def send_batch(  # noqa: PLR0913, PLR0917 - the parts of one decision
+    context: Context,
+    messenger: Messenger,
+    channel: Channel,
+    limits: Limits,
+    mark: Watermark,
+    limit: int,
+    rate_per_second: float | None,
+) -> GatewayBatch:
+    """Take up to ``limit`` due people of a gateway's bot and write to those who may be written to."""
+    now = context.clock.now()
+    token = context.ids.uuid()
+    async with context.database.transaction() as connection:
+        start, limit = await bots_pacing.take_slots(connection, channel.bot_id, now, rate_per_second, limit)
+        lease_end = now + timedelta(seconds=context.settings.lease_seconds)
+        claimed = await store.claim(connection, channel.bot_id, now, mark, limit, lease_end, token) if limit else []
+        await bots_pacing.use_slots(connection, channel.bot_id, start, rate_per_second, len(claimed))
+    if not claimed:
+        return GatewayBatch(BatchResult(0, 0, None), 0, 0)
+    ids = [row["id"] for row in claimed]
+    last = max((row["due_at"], row["id"]) for row in claimed)
+    unreachable = await _ask(context, messenger, channel, limits, ids, token)
+    reserved = await _reserve(context, channel, limits, ids, token, unreachable)
+    outcomes = await _deliver(context, messenger, channel, reserved, start, rate_per_second)
+    await write_outcomes(context, channel, list(zip(reserved, outcomes, strict=True)))
+    failures = sum(isinstance(outcome, Unknown) or _is_down(outcome) for outcome in outcomes)
+    sent = sum(isinstance(outcome, Sent) for outcome in outcomes)
+    return GatewayBatch(BatchResult(len(ids), sent, last), len(outcomes) - failures, failures)
+
+
+def _is_down(outcome: Outcome) -> bool:
+    return isinstance(outcome, NotSent) and outcome.retry_after is None
+
+
+async def _ask(
+    context: Context, messenger: Messenger, channel: Channel, limits: Limits, ids: Sequence[int], token: UUID
+) -> frozenset[int]:
+    """Poll the inbox of everybody who would be written to now; returns enrollments whose inbox did not answer."""
+    if channel.inbox_url is None:
+        return frozenset()
+    now = context.clock.now()
+    async with context.database.transaction() as connection:
+        rows = await store.lock_claimed(connection, ids, token)
+        assessed = await assess(
+            connection, rows, context.settings, limits, is_idempotent=channel.idempotent, now=now
+        )
+    about_to_send = [row for row, found in assessed.looks if isinstance(found, Send) and found.step.script is not None]
+    return await ask_inboxes(context, messenger, channel, about_to_send)
+
+
+async def _reserve(
+    context: Context,
+    channel: Channel,
+    limits: Limits,
+    ids: Sequence[int],
+    token: UUID,
+    unreachable: frozenset[int],
+) -> list[Reserved]:
+    """Read people again, decide, and write records as reserved; everything else is settled here."""
+    now = context.clock.now()
+    async with context.database.transaction() as connection:
+        rows = await store.lock_claimed(connection, ids, token)
+        assessed = await assess(
+            connection, rows, context.settings, limits, is_idempotent=channel.idempotent, now=now
+        )
+        places = Places(assessed.sequences, limits, now)
+        sends: list[tuple[Row, Outgoing, NextPlace]] = []
+        refused: list[Settled] = []
+        uncertain: list[tuple[Row, Uncertain]] = []
+        passed: list[tuple[int, NextPlace]] = []
+        retried: list[tuple[Row, NextPlace]] = []
+        for row, look in assessed.looks:
+            found = _unless_unreachable(row, look, unreachable, now)
+            match found:
+                case Send():
+                    outgoing = outgoing_of(row, found, context.ids.uuid())
+                    sends.append((row, outgoing, places.after(row["config_id"], found)))
+                case Wait() | End():
+                    refused.append(settled_of(row, found))
+                case Uncertain():
+                    uncertain.append((row, found))
+                case CountsAsSent(place):
+                    passed.append((row["id"], place))
+                case Retry(place=place):
+                    retried.append((row, place))
+        record_ids = await store.reserve(connection, channel.bot_id, now, [outgoing for _row, outgoing, _ in sends])
+        await store.settle(connection, now, refused)
+        await write_uncertain(connection, now, uncertain)
+        await results.write_passed(connection, now, passed)
+        await results.mark_retried(connection, [row["open_record_id"] for row, _ in retried], now)
+    await _hand_back(context, set(ids) - {row["id"] for row in rows}, token)
+    return [
+        Reserved(row, record_ids[row["id"]], _delivery(row, record_ids[row["id"]], outgoing), place)
+        for row, outgoing, place in sends
+    ] + [Reserved(row, row["open_record_id"], _repeated(row), place) for row, place in retried]
+
+
+async def _hand_back(context: Context, ids: set[int], token: UUID) -> None:
+    """Give back people who are being answered for right now, in a transaction that holds nothing else."""
+    if ids:
+        async with context.database.transaction() as connection:
+            await results.release_claim(connection, sorted(ids), token, context.clock.now())
+
+
+def _unless_unreachable(row: Row, look: Look, unreachable: frozenset[int], now: datetime) -> Look:
+    if isinstance(look, Send) and row["id"] in unreachable:
+        return Wait(Reason.INBOX_UNREACHABLE, now + INBOX_PAUSE)
+    return look
+
+
+def _delivery(row: Row, record_id: int, outgoing: Outgoing) -> Delivery:
+    return Delivery(record_id, row["contact_id"], row["user_id"], outgoing.content, str(outgoing.key))
+
+
+def _repeated(row: Row) -> Delivery:
+    return Delivery(
+        row["open_record_id"], row["contact_id"], row["user_id"], row["open_content"], str(row["open_key"])
+    )
+
+
+async def _deliver(  # noqa: PLR0913, PLR0917 - the parts of one delivery
+    context: Context,
+    messenger: Messenger,
+    channel: Channel,
+    reserved: Sequence[Reserved],
+    start: datetime,
+    rate_per_second: float | None,
+) -> list[Outcome]:
+    """Deliver everything that is reserved at once; with a rate, each message in its own slot."""
+    began = context.clock.now()
+
+    async def one(index: int, item: Reserved) -> Outcome:
+        if rate_per_second is not None:
+            slot = (start - began).total_seconds() + index / rate_per_second
+            await asyncio.sleep(max(0.0, slot))
+        return await messenger.deliver(channel, item.delivery, context.clock.now())
+
+    return list(await asyncio.gather(*(one(index, item) for index, item in enumerate(reserved))))
+
+
+async def write_outcomes(context: Context, channel: Channel, outcomes: list[tuple[Reserved, Outcome]]) -> None:
+    """Write what became of a batch, and when each enrollment is looked at again."""
+    if not outcomes:
+        return
+    now = context.clock.now()
+    hold = timedelta(hours=context.settings.unknown_hold_hours)
+    sent: list[tuple[int, int, NextPlace]] = []
+    unknown: list[tuple[int, str, datetime]] = []
+    released: list[Released] = []
+    told: list[tuple[int, int, dict[str, int]]] = []
+    for item, outcome in outcomes:
+        match outcome:
+            case Sent():
+                sent.append((item.record_id, item.row["id"], item.place))
+            case Unknown(error):
+                if channel.idempotent:
+                    unknown.append((item.record_id, error, now + pause_after(item.row["open_attempts"] or 1)))
+                else:
+                    unknown.append((item.record_id, error, now + hold))
+                    told.append((channel.bot_id, item.row["contact_id"], {"record_id": item.record_id}))
+            case _:
+                released.append(released_of(item, outcome, now))
+    async with context.database.transaction() as connection:
+        # In the order of ids, like everybody who locks several people.
+        await store.lock_contacts(connection, [item.row["contact_id"] for item, _ in outcomes])
+        await results.write_sent(connection, now, sent)
+        await results.write_unknown(connection, now, unknown)
+        await results.write_released(connection, now, released)
+        await add_events(connection, now, "send_unknown", told)
+        changed = [item for item in released if item.reason in {Reason.PERSON_UNREACHABLE, Reason.SEND_FAILED}]
+        by_record = {item.record_id: item.row for item, _ in outcomes}
+        await store.audit(
+            connection,
+            now,
+            "gateway",
+            "send",
+            [
+                (by_record[item.record_id]["contact_id"], by_record[item.record_id]["id"], item.reason)
+                for item in changed
+            ],
+        )
+    if unknown or released:
+        log.warning("some messages did not leave for certain", bot_id=channel.bot_id, unknown=len(unknown),
+                    released=len(released))
+
+
+def pause_after(failures: int) -> timedelta:
+    """Return the growing pause before the next try."""
+    return min(FIRST_PAUSE * (1 << min(failures, 16)), LONGEST_PAUSE)
+
+
+def released_of(item: Reserved, outcome: Outcome, now: datetime) -> Released:
+    """Return what follows from a message that certainly did not reach the person."""
+    failures = item.row["failures"] + 1
+    match outcome:
+        case NotSent(error, None):
+            return Released(
+                item.record_id, "not_sent", error, "active", Reason.GATEWAY_UNREACHABLE, now + pause_after(failures),
+                failures,
+            )
+        case NotSent(error, int(seconds)):
+            due = now + timedelta(seconds=seconds)
+            return Released(item.record_id, "not_sent", error, "active", Reason.GATEWAY_BUSY, due, failures)
+        case Unreachable(error):
+            return Released(item.record_id, "failed", error, "stopped", Reason.PERSON_UNREACHABLE, None, failures)
+        case Refused(error):
+            return Released(item.record_id, "failed", error, "paused", Reason.SEND_FAILED, None, failures)
+        case _:
+            raise AssertionError("sent and unknown messages are not released")

@@ -1,0 +1,52 @@
+"""A transaction that survives meeting another one."""
+
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+import asyncpg
+
+from app.errors import UnavailableError
+from app.services.context import Context
+
+ATTEMPTS = 4
+Result = TypeVar("Result")
+
+
+class RacedError(Exception):
+    """Somebody else wrote meanwhile what this transaction counted on; it is to be repeated from its beginning."""
+
+
+async def in_transaction(
+    context: Context, work: Callable[[asyncpg.Connection], Awaitable[Result]], *, dry_run: bool = False
+) -> Result:
+    """Run ``work`` in a transaction of its own; again where it and another one were in each other's way.
+
+    Args:
+        context: Whose database.
+        work: What to do; called again with a fresh connection after a deadlock or a ``RacedError``.
+        dry_run: Undo everything at the end.
+
+    Raises:
+        UnavailableError: it met another transaction every time.
+    """
+    for _ in range(ATTEMPTS):
+        try:
+            return await _once(context, work, dry_run)
+        except (asyncpg.DeadlockDetectedError, RacedError):
+            continue
+    raise UnavailableError(
+        "多个操作互相冲突,请稍后重试 (too many changes at once, try again in a moment)", retry_after=1
+    )
+
+
+async def _once(context: Context, work: Callable[[asyncpg.Connection], Awaitable[Result]], dry_run: bool) -> Result:
+    async with context.database.connection() as connection:
+        transaction = connection.transaction()
+        await transaction.start()
+        try:
+            result = await work(connection)
+        except BaseException:
+            await transaction.rollback()
+            raise
+        await (transaction.rollback() if dry_run else transaction.commit())
+        return result

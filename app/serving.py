@@ -1,0 +1,183 @@
+"""From a database that answers to a service that answers: migrations, the server, and what it tells its starter.
+
+Apart from the command line because all of this is slow to import: ``app.__main__`` lets PostgreSQL start meanwhile.
+"""
+
+import asyncio
+import math
+import socket
+import sys
+from collections.abc import Callable
+
+import asyncpg
+import structlog
+import uvicorn
+import uvloop
+from fastapi import FastAPI
+from pydantic import SecretStr
+
+from app import logs
+from app.config import Settings
+from app.errors import StartupError
+from app.main import create_app
+from app.models.revision import HEAD
+from app.repositories import migrations
+from app.repositories.database import Database, plain_dsn
+from app.routers.openapi import TITLE, VERSION
+
+log = structlog.get_logger(__name__)
+
+_EVERYWHERE = frozenset({"0.0.0.0", "::", ""})  # noqa: S104 - compared with, not listened on
+_LOOPBACK = ("127.", "::1", "localhost")
+
+
+def run(settings: Settings, url: str, listeners: list[socket.socket], asked_to_stop: Callable[[], bool]) -> None:
+    """Serve on ``listeners`` until SIGTERM or SIGINT.
+
+    Args:
+        settings: Those given by the user; without ``database_url`` the database is the embedded one.
+        url: Where the database is.
+        listeners: Bound and listening.
+        asked_to_stop: Whether a signal came before the server took over the signals.
+
+    Raises:
+        StartupError: the database cannot be reached or is at another revision.
+    """
+    _configure_logs(settings)
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(_serve(settings, url, listeners, asked_to_stop))
+
+
+def migrate(settings: Settings, url: str) -> None:
+    """Bring the database to the newest revision and say so."""
+    _configure_logs(settings)
+    asyncio.run(_migrate(url))
+
+
+async def _migrate(url: str) -> None:
+    database = _opened(url)
+    try:
+        before = await _revision(database)
+        await _upgrade(database)
+    finally:
+        await database.close()
+    _say(f"The database is at revision {HEAD}" + (", as it was." if before == HEAD else f"; it was at {before}."))
+
+
+async def _serve(
+    settings: Settings, url: str, listeners: list[socket.socket], asked_to_stop: Callable[[], bool]
+) -> None:
+    try:
+        app = create_app(settings.model_copy(update={"database_url": SecretStr(url)}))
+    except ValueError as error:
+        raise StartupError(str(error)) from error
+    database: Database = app.state.context.database
+    try:
+        await _require_revision(database, is_ours=settings.database_url is None)
+    except BaseException:
+        await database.close()
+        raise
+    if asked_to_stop():
+        await database.close()
+        return
+    await _Server(app, settings, listeners).serve(listeners)
+
+
+async def _require_revision(database: Database, *, is_ours: bool) -> None:
+    """Migrate the embedded database, which is ours alone; refuse to work on any other that is not current."""
+    revision = await _revision(database)
+    if revision == HEAD:
+        return
+    if is_ours:
+        await _upgrade(database)
+        return
+    state = "is empty" if revision is None else f"is at revision {revision}"
+    raise StartupError(
+        f"the database of DATABASE_URL {state}, and this version needs revision {HEAD}. Run `python -m app migrate` "
+        "with the same DATABASE_URL first; it is not done on start, as several services may share the database."
+    )
+
+
+async def _upgrade(database: Database) -> None:
+    try:
+        await migrations.upgrade(database)
+    except Exception as error:
+        log.exception("a migration failed")
+        raise StartupError(
+            f"the database could not be brought to revision {HEAD}, and nothing was changed; the log says why"
+        ) from error
+
+
+async def _revision(database: Database) -> str | None:
+    try:
+        return await migrations.current_revision(database)
+    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+        raise StartupError(f"the database of DATABASE_URL cannot be reached: {logs.mask(str(error))}") from error
+
+
+def _opened(url: str) -> Database:
+    try:
+        plain_dsn(url)
+    except ValueError as error:
+        raise StartupError(str(error)) from error
+    return Database(url, pool_size=2)
+
+
+def _configure_logs(settings: Settings) -> None:
+    try:
+        logs.configure(settings.log_level)
+    except ValueError as error:
+        raise StartupError(f"HUIYIN_LOG_LEVEL: {error}") from None
+
+
+class _Server(uvicorn.Server):
+    """Uvicorn as this service wants it, one process; tells where it listens once it does."""
+
+    def __init__(self, app: FastAPI, settings: Settings, listeners: list[socket.socket]) -> None:
+        super().__init__(
+            uvicorn.Config(
+                app,
+                http="httptools",
+                ws="none",
+                lifespan="on",
+                log_config=None,
+                access_log=False,
+                # Who the client is decides who may call; app/routers/access.py reads proxies' headers itself.
+                proxy_headers=False,
+                server_header=False,
+                timeout_graceful_shutdown=math.ceil(settings.grace_seconds),
+            )
+        )
+        self._settings = settings
+        self._port = listeners[0].getsockname()[1]
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Start, then tell."""
+        await super().startup(sockets)
+        _say(_greeting(self._settings, self._port))
+        log.info("the service listens", host=self._settings.host, port=self._port, version=VERSION)
+
+
+def _greeting(settings: Settings, port: int) -> str:
+    host = "localhost" if settings.host in _EVERYWHERE else settings.host
+    base = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+    lines = [
+        f"{TITLE} {VERSION} listens on {base}",
+        f"  docs     {base}/docs",
+        f"  metrics  {base}/metrics",
+    ]
+    if settings.api_keys:
+        lines.append("  Every call needs a key: Authorization: Bearer …, X-API-Key, or as password in a browser.")
+    else:
+        lines.append("  No keys are set: only direct calls from this machine are answered.")
+        lines.append("  Behind a proxy, also one on this machine, or for other machines: set HUIYIN_API_KEYS.")
+        if not settings.host.startswith(_LOOPBACK):
+            lines.append(f"  It listens on {settings.host}, but will refuse every other machine until keys are set.")
+    lines.append("  Stop with Ctrl-C.")
+    return "\n".join(lines)
+
+
+def _say(text: str) -> None:
+    """Tell the person at the terminal; stdout is for the log."""
+    sys.stderr.write(f"{text}\n")
+    sys.stderr.flush()
