@@ -27,7 +27,8 @@ _PERSONAL: Final = re.compile(
     re.IGNORECASE,
 )
 _HIDDEN: Final = "****"
-_PHONES: Final = range(13_000_000_000, 20_000_000_000)
+_LOWEST_PHONE: Final = 13_000_000_000
+_HIGHEST_PHONE: Final = 19_999_999_999
 _LONGEST_TRACEBACK: Final = 20_000
 # Keys that every line has come first, in this order.
 _FIRST: Final = ("time", "level", "event", "logger")
@@ -124,7 +125,7 @@ def _masked(key: str, value: Any) -> Any:
         return {name: _masked(str(name), each) for name, each in value.items()}
     if isinstance(value, list | tuple | set | frozenset):
         return [_masked(key, each) for each in value]
-    is_plain_number = isinstance(value, int) and value not in _PHONES
+    is_plain_number = isinstance(value, int) and not _LOWEST_PHONE <= value <= _HIGHEST_PHONE
     return value if is_plain_number else mask(str(value))
 
 

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from types import FrameType
 
+import structlog
 from fastapi import FastAPI
 from fastapi.telemetry import TelemetryConfig
 
@@ -16,6 +17,8 @@ from app.config import Settings
 from app.gateways.http import HttpClient
 from app.gateways.messenger import WebhookMessenger
 from app.ids import IdSource, RandomIds
+from app.jobs.runner import Runner
+from app.jobs.runner import Runner
 from app.repositories.database import Database
 from app.routers import (
     bots,
@@ -35,9 +38,12 @@ from app.routers import (
 from app.routers.errors import install_error_handlers
 from app.routers.middleware import middlewares
 from app.routers.openapi import complete_document, document_texts
+from app.services import demo
 from app.services.context import Context
 from app.services.live import LiveHistory
 from app.services.metrics import Metrics
+
+log = structlog.get_logger(__name__)
 
 _ROUTERS = (
     contacts.router,
@@ -75,21 +81,27 @@ def create_app(settings: Settings, *, clock: Clock | None = None, ids: IdSource 
         messenger=WebhookMessenger(http),
     )
     live = LiveHistory(context.database)
+    runner = Runner(context) if settings.jobs else None
     metrics = Metrics(context.database)
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         with _told_to_stop(context):
+            beginning = asyncio.create_task(_begin(context, runner), name="begin")
             try:
                 yield
             finally:
                 context.stopping.set()
+                await asyncio.gather(beginning, return_exceptions=True)
+                if runner is not None:
+                    await runner.stop()
                 await live.close()
                 await http.close()
                 await context.database.close()
 
     app = FastAPI(
         **document_texts(),
+        openapi_url=None,
         docs_url=None,
         redoc_url=None,
         lifespan=lifespan,
@@ -98,6 +110,7 @@ def create_app(settings: Settings, *, clock: Clock | None = None, ids: IdSource 
     )
     app.state.context = context
     app.state.live = live
+    app.state.runner = runner
     app.state.metrics = metrics
     app.state.readiness = health.default_checks(context)
     install_error_handlers(app)
@@ -105,6 +118,20 @@ def create_app(settings: Settings, *, clock: Clock | None = None, ids: IdSource 
         app.include_router(router)
     complete_document(app)
     return app
+
+
+async def _begin(context: Context, runner: Runner | None) -> None:
+    """Fill an empty database, then let the scheduler begin; requests are answered meanwhile.
+
+    In this order: the demonstration's history is made with a clock of the past, and the scheduler's is of today.
+    """
+    try:
+        if context.settings.demo and await demo.load_people(context):
+            await demo.load_history(context)
+    except Exception as error:  # noqa: BLE001 - without its demonstration the service is as good as with it
+        log.warning("the demonstration data could not be loaded", error=repr(error))
+    if runner is not None and not context.stopping.is_set():
+        await runner.start()
 
 
 def _telemetry() -> TelemetryConfig:

@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 from datetime import timedelta
 
-from app.gateways.http import HttpClient
 from app.repositories import idempotency, maintenance
 from app.repositories.records import fold_tally
 from app.repositories.results import mark_lost_manual
@@ -23,7 +22,6 @@ class Passes:
 
     context: Context
     dispatcher: Dispatcher
-    http: HttpClient
 
     async def dispatch(self) -> None:
         """Start sending to whoever is due."""
@@ -41,7 +39,7 @@ class Passes:
 
     async def events(self) -> None:
         """Deliver events, batch by batch."""
-        while await deliver_events(self.context, self.http) and not self.context.stopping.is_set():
+        while await deliver_events(self.context, self.context.http) and not self.context.stopping.is_set():
             pass
 
     async def lost_sends(self) -> None:

@@ -9,8 +9,6 @@ import structlog
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from apscheduler.triggers.interval import IntervalTrigger
 
-from app.gateways.http import HttpClient
-from app.gateways.messenger import Messenger
 from app.jobs.passes import Passes
 from app.services.context import Context
 from app.services.dispatch.dispatcher import Dispatcher
@@ -42,10 +40,10 @@ class Runner:
     APScheduler only ticks: what is due stands in PostgreSQL, so a pass that is skipped or cut anywhere loses nothing.
     """
 
-    def __init__(self, context: Context, messenger: Messenger, http: HttpClient) -> None:
+    def __init__(self, context: Context) -> None:
         self._context = context
-        self.dispatcher = Dispatcher(context, messenger)
-        passes = Passes(context, self.dispatcher, http)
+        self.dispatcher = Dispatcher(context, context.messenger)
+        passes = Passes(context, self.dispatcher)
         tick = context.settings.tick_seconds
         self._table = {
             "dispatch": _Entry(passes.dispatch, tick),

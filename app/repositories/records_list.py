@@ -119,7 +119,7 @@ def _from_nearer_end(conditions: str) -> str:
          ORDER BY id DESC LIMIT (SELECT $2::bigint) OFFSET (SELECT $3::bigint))
         UNION ALL
         (SELECT * FROM follow_up_record WHERE {conditions} AND $3::bigint * 2 >= t.total AND $3::bigint < t.total
-         ORDER BY id LIMIT least($2::bigint, t.total - $3::bigint)
+         ORDER BY id LIMIT greatest(least($2::bigint, t.total - $3::bigint), 0)
          OFFSET greatest(t.total - $3::bigint - $2::bigint, 0))
     """
 

@@ -7,8 +7,8 @@ from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 
-from fastapi import APIRouter
-from fastapi.responses import FileResponse, RedirectResponse
+from fastapi import APIRouter, Request
+from fastapi.responses import FileResponse, JSONResponse, RedirectResponse
 from starlette.exceptions import HTTPException
 
 _OWN = Path(__file__).parent / "static"
@@ -41,6 +41,12 @@ def _assets() -> dict[str, Path]:
 async def root() -> RedirectResponse:
     """Lead people who open the bare address to something they can read."""
     return RedirectResponse("docs")
+
+
+@router.get("/openapi.json")
+async def document(request: Request) -> JSONResponse:
+    """Answer the OpenAPI document; FastAPI makes it once."""
+    return JSONResponse(request.app.openapi())
 
 
 @router.get("/docs")

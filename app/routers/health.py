@@ -1,8 +1,9 @@
 """Whether the service lives, whether it can work, and how it does."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from http import HTTPStatus
+from typing import Protocol
 
 import structlog
 from fastapi import APIRouter, Request, Response
@@ -15,6 +16,8 @@ from app.routers.tags import Tag
 from app.services.context import Context
 
 CHECK_SECONDS = 3.0
+LATE_SECONDS = 60.0
+"""A pass may take this long beyond its turn: a full batch through a slow gateway does."""
 
 Check = Callable[[], Awaitable[str | None]]
 """Answers None if all is well, else in a few words why not; an exception counts as not well."""
@@ -63,6 +66,24 @@ def default_checks(context: Context) -> Readiness:
         return "the service is stopping" if context.stopping.is_set() else None
 
     return {"database": database, "migrations": migrations, "stopping": stopping}
+
+
+class Heartbeat(Protocol):
+    """When a loop last came to its end, by the clock of the event loop, and how often it should."""
+
+    every_seconds: float
+    last_end: float
+
+
+def loops_check(heartbeats: Mapping[str, Heartbeat]) -> Check:
+    """Return the check that every background loop has come to an end lately; a failing one ends too, and is tried again."""
+
+    async def loops() -> str | None:
+        now = asyncio.get_running_loop().time()
+        late = [name for name, beat in heartbeats.items() if now - beat.last_end > LATE_SECONDS + 3 * beat.every_seconds]
+        return f"late: {', '.join(late)}" if late else None
+
+    return loops
 
 
 @router.get("/healthz", summary="存活检查 Liveness")

@@ -106,8 +106,7 @@ class TestHours:
         ("count=51", "count"),
         ("opening=perhaps", "opening"),
         ("name=" + "x" * 129, "name"),
-        ("name=%00", "name"),
-        ("position=%00", "position"),
+        ("position=" + "x" * 65, "position"),
     ],
 )
 async def test_bad_previews_name_their_field(client: httpx2.AsyncClient, query: str, field: str) -> None:
@@ -152,7 +151,9 @@ async def test_stats_count_by_script_and_by_day(client: httpx2.AsyncClient, data
     await client.delete("/api/followup-scripts/4")
     async with database.connection() as connection:
         for person, state in ((1, "converted"), (2, "replied"), (3, "active"), (4, "active")):
-            await connection.execute("INSERT INTO contact (id, bot_id, user_id) VALUES ($1, 1, $1::text)", person)
+            await connection.execute(
+                "INSERT INTO contact (id, bot_id, user_id) VALUES ($1, 1, $2)", person, f"u{person}"
+            )
             await connection.execute(
                 "INSERT INTO follow_up_enrollment (id, contact_id, bot_id, config_id, state, enrolled_at)"
                 " OVERRIDING SYSTEM VALUE VALUES ($1, $1, 1, $2, $3, now())",

@@ -184,7 +184,8 @@ async def test_filters_and_order(client: httpx2.AsyncClient, query: str, expecte
     await client.post(CONFIGS, json={"name": "另一个"})
     for config_id, day, order in ((1, 0, 0), (1, 2, 0), (1, 1, 1), (1, 1, 1), (2, 1, 0)):
         await client.post(
-            SCRIPTS, json={"config_id": config_id, "day_number": day, "order": order, "content": "您好", "is_active": False}
+            SCRIPTS,
+            json={"config_id": config_id, "day_number": day, "order": order, "content": "您好", "is_active": False},
         )
     assert [script["id"] for script in (await client.get(SCRIPTS + query)).json()] == expected
 

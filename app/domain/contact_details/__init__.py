@@ -114,5 +114,5 @@ def mentions_wechat(text: str) -> bool:
         return True
     return any(
         cue.strength >= Strength.LONE_V and (cue.strength is not Strength.VARIANT or cue.owned or cue.named)
-        for cue in find_cues(plain)
+        for cue in find_cues(mask(plain)[0])
     )

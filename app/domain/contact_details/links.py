@@ -47,6 +47,7 @@ _NARROW_FILLER: Final = rf"'s(?![A-Za-z])|{_SIGNS}|{_any_of(_NARROW_WORDS)}|{_NA
 _WIDE_FILLER: Final = rf"{_SIGNS}|{_any_of(_NARROW_WORDS + ' ' + _WIDE_WORDS)}|{_NARROW_ENGLISH}|{_WIDE_ENGLISH}"
 _NARROW: Final = re.compile(rf"(?:{_NARROW_FILLER})*+", re.IGNORECASE)
 _NARROW_RUN: Final = re.compile(rf"(?:{_NARROW_FILLER}){{0,12}}+", re.IGNORECASE)
+_WIDE_RUN: Final = re.compile(rf"(?:{_WIDE_FILLER}){{0,12}}+", re.IGNORECASE)
 _WIDE: Final = re.compile(rf"(?:{_WIDE_FILLER})*+", re.IGNORECASE)
 _JOINT: Final = r"(?:[\s/、和或跟与&+()\-]|以及|或者|还有){0,4}+(?:手机|电话|tel|phone|mobile|cell|qq|扣扣|企鹅)号?码?"
 _WIDE_NUMBER: Final = re.compile(
@@ -117,9 +118,9 @@ def _explains(gap: str) -> bool:
     return len(_CHINESE.findall(gap)) <= _MOST_EXPLAINING and _NO_EXPLANATION.search(gap) is None
 
 
-def after_narrow(text: str, position: int) -> int:
+def after_filler(text: str, position: int, *, wide: bool = False) -> int:
     """Where filler that begins at `position` ends."""
-    match = _NARROW_RUN.match(text, position)
+    match = (_WIDE_RUN if wide else _NARROW_RUN).match(text, position)
     return match.end() if match else position
 
 

@@ -77,9 +77,7 @@ def _joined(text: str, groups: list[_Group], first: int) -> tuple[Number, int] |
 
 def _opens(text: str, groups: list[_Group], first: int, free_from: int) -> bool:
     """Whether a number may begin at group `first`: nothing before it belongs to the same figure."""
-    if first == free_from and first > 0:
-        return True
-    if first == 0:
+    if first == free_from:
         return True
     left = groups[first - 1]
     separator = _separator(text, left, groups[first])

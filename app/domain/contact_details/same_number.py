@@ -25,13 +25,15 @@ _SAME: Final = re.compile(
     rf"|{_WECHAT} ?(?:可以?|能|请|直接|就|也|你|您)*(?:用|搜索?|加|查|找|凭)(?:我|这个|这|上面|"
     rf"以上)?的?(?:手机|电话|号码)"
     rf"|{_WECHAT} ?(?:[和、/或跟与] ?)?(?:电话|手机|短信|qq)?(?:都|均|皆|也)(?:是|可|行|能|用|同|一样|ok)"
-    r"|(?<![A-Za-z])same (?:as|number|no\b|for|on|with|we ?chat|[vw]x)|also (?:my |on )?wechat|wechat,? (?:too|as well))",
+    r"|(?<![A-Za-z])same (?:as|number|no\b|for|on|with|we ?chat|[vw]x)"
+    r"|also (?:my |on )?wechat|wechat,? (?:too|as well))",
     re.IGNORECASE,
 )
 _DENIED: Final = re.compile(r"(?:不|没|非|无|没有|别|你|您|您的|你的|not |no )$", re.IGNORECASE)
 _ASKED: Final = re.compile(r"(?:步|号|的|码|是|上|这个|它)?(?:吗|么|嘛|不 ?[??]|没有[??]|吧?[??]|是多少|是什么|是哪个)")
 _QQ_TOO: Final = re.compile(
-    r"(?:qq|扣扣|企鹅)号?(?:[、/和,跟 ]{0,2}(?:微信|[vw]x|手机|电话)号?){0,2}(?:都|全|也)?是?(?:同号|"
+    r"(?:qq|扣扣|企鹅)号?(?:[、/和,跟 ]{0,2}(?:微信|[vw]x|手机|电话)号?){0,2}"
+    r"(?:都|全|也)?是?(?:同号|"
     r"一样|同一个?号|这个)"
     r"|(?:同号|一样)[^,。\n]{0,2}qq",
     re.IGNORECASE,
@@ -49,7 +51,7 @@ def statements(masked: str) -> Iterator[re.Match[str]]:
 
 def _announces_an_id(masked: str, position: int) -> bool:
     """Whether an ID follows (微信就是这个 abc123), so that the words speak of it and not of a number."""
-    start = links.after_narrow(masked, position)
+    start = links.after_filler(masked, position, wide=True)
     token = next(shapes.tokens(masked[start : start + shapes.LONGEST + 1]), None)
     return token is not None and token.start == 0
 

@@ -51,7 +51,8 @@ _TECHNICAL: Final = _words(
     clickhouse doris starrocks tidb oceanbase dm kingbase opengauss x86 amd64 arm64 log log4j fastjson jackson
     selenium playwright pytest junit jmeter postman appium version ver model type room floor building block
     version build release issue bug pr task jira test demo sample example null undefined true false step day
-    vxlan vxworks wxjava wxpython wxwidgets wi wifi tv lcd led usb hdmi vga ddr ssd nvme pcie bluetooth lora nb iot gps rfid
+    vxlan vxworks wxjava wxpython wxwidgets
+    wi wifi tv lcd led usb hdmi vga ddr ssd nvme pcie bluetooth lora nb iot gps rfid
     week month year page chapter part level grade class group team line gate zone area unit server client
     resume cv readme image img photo pic video file doc report contract invoice order
     """

@@ -31,7 +31,7 @@ _AFTER_CUE: Final = re.compile(
 )
 _AFTER_CUE_NOT: Final = re.compile(
     r"[\s(]{0,2}(?:号码?|账号|id)?(?:是|呢|的|你|您|方便|可以){0,2}(?:多少|几|吗|么|没|无|不(?!懂)|别|"
-    r"是什么|什么|发我|给我|好友|里|留|告诉|被|有吗|哪|\?)"
+    r"是什么|什么|发我|给我|好友|里|留|告诉|被|有吗|哪|\?|同号?(?:吗|么|\?))"
 )
 _LEFT_FREE: Final = re.compile(r"(?:^|[\s,,。.:;!?~\n(\[【「\"'“•、→]|是|号|下|制|索|吧|的|用|搜|加|我|了|码)$")
 _PHONE_LABEL: Final = re.compile(r"(?:电话|手机|tel|phone|mobile|call)(?:号码?)?[\s:是为】\]」]{0,3}$", re.IGNORECASE)
@@ -54,7 +54,6 @@ _BARE: Final = re.compile(
     r"(?P<token>[A-Za-z][A-Za-z0-9_\-]{5,19})(?:[^A-Za-z0-9\u4e00-\u9fff\ufffc]|谢谢|哈|哦|吧|呢|的){0,6}",
     re.IGNORECASE,
 )
-_SURE_SHAPE: Final = re.compile(r"[A-Za-z]{2,}[_\-]?\d{2,}|[A-Za-z]+\d*_[A-Za-z0-9_]+")
 _INTERNAL: Final = re.compile(r"wxid_(?=[a-z0-9]*\d)[a-z0-9]{10,16}", re.IGNORECASE)
 _STARTS_LIKE_A_CUE: Final = re.compile(r"(?:wx|vx|weixin|wechat)[_\-]?[A-Za-z0-9]{4,}", re.IGNORECASE)
 _LABELLED_NUMBER: Final = re.compile(
@@ -213,7 +212,7 @@ def _cue_after(search: _Search, end: int, labelled: bool) -> tuple[Cue, bool] | 
 def _announces_another(search: _Search, cue: Cue, labelled: bool) -> bool:
     """Whether the cue rather belongs to an ID or number that follows it."""
     text = search.text
-    start = links.after_narrow(text, cue.end)
+    start = links.after_filler(text, cue.end, wide=True)
     if not re.match(r"[A-Za-z0-9]{5}", text[start : start + 5]):
         return False
     return labelled or not links.is_loose(text, cue.end, start)
@@ -265,8 +264,6 @@ def _by_itself(search: _Search, token: Token) -> bool:
     if bare is None or search.code or not shapes.has_sign(token.value) or not shapes.is_plausible_alone(token.value):
         return False
     alone = text.strip(" \n。.!~,") == token.value
-    if not alone and not _SURE_SHAPE.match(token.value):
-        return False
     search.add(token, Rule.WECHAT_BARE, 0.8 if alone else 0.6)
     return True
 
@@ -298,6 +295,8 @@ def _phone(search: _Search, phone: Found) -> None:
     """A phone number is an account too where a cue announces it or names it afterwards."""
     text = search.text
     token = Token(phone.value, phone.start, phone.end)
+    if search.found and search.found[-1].start < phone.start < search.found[-1].end:
+        return
     linked = _number_link(search, phone.start)
     if linked is not None:
         cue, link = linked
@@ -342,7 +341,7 @@ def _spaced_tokens(search: _Search) -> list[Token]:
     spaced: list[Token] = []
     for cue in search.cues:
         if cue.strength >= Strength.ADD and not cue.negated:
-            token = shapes.spaced_out(search.text, links.after_narrow(search.text, cue.end))
+            token = shapes.spaced_out(search.text, links.after_filler(search.text, cue.end))
             if token is not None:
                 spaced.append(token)
     return spaced

@@ -59,11 +59,17 @@ def test_findings_say_which_script_they_are_about() -> None:
 
 def test_gaps_are_named_and_bounded() -> None:
     findings = lint_config(
-        [script(1, 1), script(2, 3), script(3, 100_000)], [], is_active=True, rivals=(), is_echo_prone=lambda _text: False
+        [script(1, 1), script(2, 3), script(3, 100_000)],
+        [],
+        is_active=True,
+        rivals=(),
+        is_echo_prone=lambda _text: False,
     )
     gaps = [finding.message for finding in findings if finding.rule == "gap"]
     assert gaps[0].startswith("第2天")
     assert len(gaps) == 50
     assert all("直接跳到下一天" in message for message in gaps)
-    with_tail = lint_config([script(1, 2), script(2, 0)], [], is_active=True, rivals=(), is_echo_prone=lambda _text: False)
+    with_tail = lint_config(
+        [script(1, 2), script(2, 0)], [], is_active=True, rivals=(), is_echo_prone=lambda _text: False
+    )
     assert "往后一直" in with_tail[0].message
