@@ -133,9 +133,9 @@ class Access:
 class AccessMiddleware:
     """Answers refused requests in the dialect of their family; nothing behind it is reached without permission."""
 
-    def __init__(self, app: ASGIApp, settings: Settings) -> None:
+    def __init__(self, app: ASGIApp, access: Access) -> None:
         self._app = app
-        self._access = Access(settings)
+        self._access = access
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Refuse the request or pass it on."""

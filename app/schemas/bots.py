@@ -54,7 +54,7 @@ class BotCreate(Input):
     """A new channel."""
 
     name: Annotated[
-        Annotated[Storable, StringConstraints(strip_whitespace=True, min_length=1, max_length=128)],
+        Annotated[Storable, StringConstraints(strip_whitespace=True, min_length=1, max_length=128, pattern=r"\S")],
         Field(description="名称 (name)", examples=["社招机器人"]),
     ]
 

@@ -49,7 +49,7 @@ BotField = Annotated[
     Field(description="渠道的 id 或 client_id (id or client_id of the bot)", examples=[1]),
 ]
 UserIdField = Annotated[
-    Annotated[Storable, StringConstraints(strip_whitespace=True, min_length=1, max_length=256)],
+    Annotated[Storable, StringConstraints(strip_whitespace=True, min_length=1, max_length=256, pattern=r"\S")],
     Field(description="渠道上的用户 id (the person's id on the bot)", examples=["zhaopin-20931"]),
 ]
 NameField = Annotated[

@@ -104,4 +104,3 @@ async def test_the_document_names_the_version_of_the_project(app: FastAPI) -> No
 
     project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())["project"]
     assert project["version"] == VERSION == app.openapi()["info"]["version"]
-

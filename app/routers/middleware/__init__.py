@@ -7,7 +7,7 @@ that one of them gives passes those outside of it, so every answer has a request
 from starlette.middleware import Middleware
 
 from app.config import Settings
-from app.routers.access import AccessMiddleware
+from app.routers.access import Access, AccessMiddleware
 from app.routers.middleware.access_log import AccessLogMiddleware
 from app.routers.middleware.barrier import BarrierMiddleware
 from app.routers.middleware.body_limit import BodyLimitMiddleware
@@ -24,7 +24,7 @@ def middlewares(settings: Settings, metrics: Metrics) -> list[Middleware]:
         Middleware(AccessLogMiddleware, metrics=metrics),
         Middleware(SecurityHeadersMiddleware),
         Middleware(BarrierMiddleware),
-        Middleware(AccessMiddleware, settings=settings),
+        Middleware(AccessMiddleware, access=Access(settings)),
         Middleware(UrlMiddleware),
         Middleware(BodyLimitMiddleware, limit=settings.max_body_bytes),
     ]
