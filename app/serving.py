@@ -24,7 +24,6 @@ from app.models.revision import HEAD
 from app.repositories import migrations
 from app.repositories.database import Database, plain_dsn
 from app.routers.openapi import TITLE, VERSION
-from app.services.demo import load_demo
 
 log = structlog.get_logger(__name__)
 
@@ -75,8 +74,6 @@ async def _serve(
     database: Database = app.state.context.database
     try:
         await _require_revision(database, is_ours=settings.database_url is None)
-        if _wants_demo(settings):
-            await load_demo(app.state.context)
     except BaseException:
         await database.close()
         raise
@@ -84,11 +81,6 @@ async def _serve(
         await database.close()
         return
     await _Server(app, settings, listeners).serve(listeners)
-
-
-def _wants_demo(settings: Settings) -> bool:
-    """Tell whether an empty database gets demonstration data; one that is not ours only if somebody said so."""
-    return settings.demo and (settings.database_url is None or "demo" in settings.model_fields_set)
 
 
 async def _require_revision(database: Database, *, is_ours: bool) -> None:

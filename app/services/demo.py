@@ -56,7 +56,7 @@ class _Answer:
 
 _ANSWERS = (
     _Answer(7, 2, "你好,我对这个岗位感兴趣"),
-    _Answer(13, 3, "可以的,微信 demo_siyuan88"),
+    _Answer(13, 3, "可以的,微信 siyuan_wu88"),
     _Answer(31, 4, "微信号是哪个?"),
     _Answer(37, 6, "[自动回复]您好,我现在有事不在,一会再和您联系"),
     _Answer(55, 7, "我找到工作了,请不要再发了"),

@@ -97,7 +97,7 @@ async def test_bad_input_is_refused_by_name(client: httpx2.AsyncClient, body: di
 
 async def test_half_characters_are_refused_by_name(client: httpx2.AsyncClient) -> None:
     for field in ("user_id", "name", "position", "phone", "note"):
-        body = json.dumps({field: "\ud800"})
+        body: str = json.dumps({field: "\ud800"})
         answer = await client.post("/api/contacts", content=body, headers={"Content-Type": "application/json"})
         assert fields_at_fault(answer) == [f"body.{field}"]
 

@@ -1,8 +1,6 @@
 """CSV import through the API: what is read, what is matched, what a broken line costs."""
 
 import asyncio
-import time
-import tracemalloc
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -158,25 +156,18 @@ async def test_two_imports_of_the_same_people_at_once(client: httpx2.AsyncClient
     assert await value(database, "SELECT count(*) FROM contact") == 2500
 
 
-async def test_a_hundred_thousand_lines_in_bounded_memory(client: httpx2.AsyncClient, database: Database) -> None:
-    total = 100_000
+async def test_a_large_file_is_written_while_it_still_arrives(client: httpx2.AsyncClient, database: Database) -> None:
+    total, written = 30_000, []
 
     async def stream() -> AsyncIterator[bytes]:
         yield "用户id,姓名,岗位,手机号\n".encode()
-        for begin in range(0, total, 500):
-            lines = (
-                f"u{number},林晓{number},Python开发,1{3800000000 + number}\n" for number in range(begin, begin + 500)
-            )
-            yield "".join(lines).encode()
+        for begin in range(0, total, 5000):
+            numbers = range(begin, begin + 5000)
+            yield "".join(f"u{n},林晓{n},Python开发,1{3800000000 + n}\n" for n in numbers).encode()
+            written.append(await value(database, "SELECT count(*) FROM contact"))
 
-    await load(client, "user_id\nwarm-up\n")
-    tracemalloc.start()
-    began = time.perf_counter()
     answer = await client.post("/api/contacts/import", content=stream(), headers={"Content-Type": "text/csv"})
-    elapsed = time.perf_counter() - began
-    peak = tracemalloc.get_traced_memory()[1]
-    tracemalloc.stop()
     assert answer.json()["created"] == total, answer.text[:500]
+    assert written == sorted(written)
+    assert written[-1] > total // 2  # nothing waits for the end of the file
     assert await value(database, "SELECT count(*) FROM contact WHERE phone LIKE '+861%'") == total
-    # The file is 4 MB of which the test's transport keeps a copy; the rest must not grow with it.
-    assert peak < 40 * 1024 * 1024, (peak, elapsed)

@@ -70,6 +70,18 @@ def test_an_open_quote_swallows_no_more_than_its_bound() -> None:
     assert len(records) == MAX_RECORD_LINES + 7
 
 
+def test_memory_is_bounded_by_the_block() -> None:
+    reader = RecordReader()
+    total = 0
+    for _ in range(100):
+        reader.buffer(("u1,林晓,Python开发\n" * 1000).encode(), is_last=False)
+        total += len(reader.records(is_last=False))
+        assert len(reader._bytes) < 2 * BLOCK
+        assert len(reader._lines) == 0
+    reader.buffer(b"", is_last=True)
+    assert total + len(reader.records(is_last=True)) == 100_000
+
+
 def test_a_line_without_end_is_dropped_within_bounded_memory() -> None:
     reader = RecordReader()
     records: list[Record] = []

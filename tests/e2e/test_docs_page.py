@@ -1,0 +1,102 @@
+"""The documentation page in a real browser, under the policy that forbids everything inline and foreign."""
+
+import asyncio
+import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import pytest
+import uvicorn
+from fastapi import FastAPI
+from playwright.async_api import Page, async_playwright
+from pydantic import SecretStr
+
+from app.config import Settings
+from app.main import create_app
+
+pytestmark = pytest.mark.skipif(os.environ.get("HUIYIN_TEST_NO_BROWSER") == "1", reason="HUIYIN_TEST_NO_BROWSER=1")
+
+OPTIONS = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+)
+KEY = "a-key-of-this-test"
+
+
+@asynccontextmanager
+async def listening(app: FastAPI) -> AsyncIterator[str]:
+    """Serve on a free port of this machine; the signals stay those of the test run."""
+    server = uvicorn.Server(uvicorn.Config(app, port=0, ws="none", log_config=None, proxy_headers=False))
+    serving = asyncio.create_task(server._serve())
+    while not server.started:
+        await asyncio.sleep(0.01)
+    try:
+        yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
+    finally:
+        server.should_exit = True
+        await serving
+
+
+@asynccontextmanager
+async def browsing(*, password: str | None = None) -> AsyncIterator[tuple[Page, list[str]]]:
+    """Open a page of a fresh browser; the list gathers what its console and its network complain about."""
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path="/usr/bin/chromium", args=OPTIONS)
+        credentials = None if password is None else {"username": "me", "password": password}
+        page = await browser.new_page(http_credentials=credentials)  # type: ignore[arg-type]  # a TypedDict of theirs
+        complaints: list[str] = []
+        page.on("console", lambda message: complaints.append(message.text))
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.on("requestfailed", lambda request: complaints.append(request.url))
+        try:
+            yield page, complaints
+        finally:
+            await browser.close()
+
+
+async def try_readiness(page: Page) -> str:
+    operation = page.locator(".opblock", has_text="/readyz").first
+    await operation.locator(".opblock-summary").click()
+    await operation.locator("button.execute").click()
+    answer = operation.locator(".live-responses-table .response-col_description").last
+    await answer.wait_for()
+    return await answer.inner_text()
+
+
+async def test_the_page_works_without_internet_and_without_complaint(settings: Settings) -> None:
+    async with listening(create_app(settings)) as url, browsing() as (page, complaints):
+        foreign: list[str] = []
+        page.on("request", lambda request: foreign.append(request.url) if not request.url.startswith(url) else None)
+        await page.goto(url)
+        await page.wait_for_selector(".opblock")
+        assert page.url == f"{url}/docs"
+        assert "回音" in await page.title()
+        headings = await page.locator(".opblock-tag").all_inner_texts()
+        assert any("复聊配置 followup-configs" in heading for heading in headings)
+        assert '"ready"' in await try_readiness(page)
+        await page.locator(".opblock", has_text="/api/followup-configs").first.locator(".opblock-summary").click()
+        await page.locator("button.authorize").click()
+        await page.wait_for_selector(".modal-ux")
+        assert [each for each in foreign if not each.startswith("data:")] == []
+        assert complaints == []
+
+
+async def test_with_keys_a_browser_opens_it_with_a_password(settings: Settings) -> None:
+    app = create_app(settings.model_copy(update={"api_keys": (SecretStr(KEY),)}))
+    async with listening(app) as url, browsing(password=KEY) as (page, complaints):
+        await page.goto(f"{url}/docs")
+        await page.wait_for_selector(".opblock")
+        assert '"ready"' in await try_readiness(page)
+        assert complaints == []
+
+
+async def test_with_keys_a_browser_without_one_sees_nothing(settings: Settings) -> None:
+    app = create_app(settings.model_copy(update={"api_keys": (SecretStr(KEY),)}))
+    async with listening(app) as url, browsing(password="wrong") as (page, _complaints):
+        answer = await page.goto(f"{url}/docs")
+        assert answer is not None
+        assert answer.status == 401
