@@ -18,7 +18,6 @@ from app.gateways.http import HttpClient
 from app.gateways.messenger import WebhookMessenger
 from app.ids import IdSource, RandomIds
 from app.jobs.runner import Runner
-from app.jobs.runner import Runner
 from app.repositories.database import Database
 from app.routers import (
     bots,
@@ -69,9 +68,7 @@ def create_app(settings: Settings, *, clock: Clock | None = None, ids: IdSource 
     """
     if settings.database_url is None:
         raise ValueError("create_app needs settings.database_url")
-    http = HttpClient(
-        timeout_seconds=settings.gateway_timeout_seconds, max_connections=settings.gateway_concurrency
-    )
+    http = HttpClient(timeout_seconds=settings.gateway_timeout_seconds, max_connections=settings.gateway_concurrency)
     context = Context(
         settings=settings,
         database=Database(settings.database_url.get_secret_value(), pool_size=settings.pool_size),
@@ -113,6 +110,8 @@ def create_app(settings: Settings, *, clock: Clock | None = None, ids: IdSource 
     app.state.runner = runner
     app.state.metrics = metrics
     app.state.readiness = health.default_checks(context)
+    if runner is not None:
+        app.state.readiness["loops"] = health.loops_check(runner.heartbeats)
     install_error_handlers(app)
     for router in _ROUTERS:
         app.include_router(router)

@@ -87,7 +87,7 @@ def identifier(kind: IdentifierKind, text: str) -> Identifier:
         case IdentifierKind.EMAIL:
             if not _EMAIL.fullmatch(value):
                 raise ValueError("不是邮箱地址 (not an e-mail address)")
-        case IdentifierKind.WECHAT:
+        case _:
             if not value or any(character.isspace() for character in value):
                 raise ValueError("微信号不能为空或含空格 (a WeChat ID is not empty and has no spaces)")
     if len(value) > MAX_VALUE:

@@ -123,20 +123,7 @@ async def write_sent(
     """Complete records that left: (record id, enrollment id, next place) each."""
     if not sent:
         return
-    rows = [
-        (
-            record_id,
-            enrollment_id,
-            place.day,
-            place.after_order,
-            place.after_script_id,
-            place.rotation_order,
-            place.rotation_script_id,
-            place.due_at,
-            place.reason,
-        )
-        for record_id, enrollment_id, place in sent
-    ]
+    rows = [(record_id, enrollment_id, *place) for record_id, enrollment_id, place in sent]
     await connection.execute(_SENT, now, *zip(*rows, strict=True))
 
 
@@ -201,19 +188,7 @@ async def write_passed(
     """Move enrollments past an uncertain record that counts as sent: (enrollment id, next place) each."""
     if not passed:
         return
-    rows = [
-        (
-            enrollment_id,
-            place.day,
-            place.after_order,
-            place.after_script_id,
-            place.rotation_order,
-            place.rotation_script_id,
-            place.due_at,
-            place.reason,
-        )
-        for enrollment_id, place in passed
-    ]
+    rows = [(enrollment_id, *place) for enrollment_id, place in passed]
     await connection.execute(_PASSED, now, *zip(*rows, strict=True))
 
 

@@ -75,12 +75,19 @@ class Heartbeat(Protocol):
     last_end: float
 
 
+def _is_late(beat: Heartbeat, now: float) -> bool:
+    return 0 < beat.last_end < now - LATE_SECONDS - 3 * beat.every_seconds
+
+
 def loops_check(heartbeats: Mapping[str, Heartbeat]) -> Check:
-    """Return the check that every background loop has come to an end lately; a failing one ends too, and is tried again."""
+    """Return the check that every background loop has come to an end lately.
+
+    A loop that fails ends too, and is tried again; one that has not begun yet (0) is not late.
+    """
 
     async def loops() -> str | None:
         now = asyncio.get_running_loop().time()
-        late = [name for name, beat in heartbeats.items() if now - beat.last_end > LATE_SECONDS + 3 * beat.every_seconds]
+        late = [name for name, beat in heartbeats.items() if _is_late(beat, now)]
         return f"late: {', '.join(late)}" if late else None
 
     return loops

@@ -40,7 +40,7 @@ _TEXTS: dict[int, tuple[str, Any]] = {
     503: ("数据库暂时不可用 (the database is away)", "数据库暂时不可用,请稍后再试 (the database is away, try again)"),
     507: ("存储空间不足 (no storage left)", "存储空间不足 (no storage left)"),
 }
-_ALWAYS = (400, 401, 403, 413, 422, 500, 503)
+_ALWAYS = (401, 403, 413, 422, 500, 503, 507)
 """Statuses that the middlewares and the framework can answer for any operation."""
 _WAIT = {"Retry-After": {"description": "秒 (seconds to wait)", "schema": {"type": "integer"}}}
 _HEADERS: dict[int, dict[str, Any]] = {

@@ -34,14 +34,23 @@ def _standard_secret(value: str) -> str:
     return value
 
 
-Url = Annotated[Storable, StringConstraints(max_length=MAX_URL), AfterValidator(outgoing_url)]
+Url = Annotated[
+    Storable,
+    StringConstraints(max_length=MAX_URL),
+    AfterValidator(outgoing_url),
+    Field(
+        json_schema_extra={
+            "pattern": r"^https?://[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?(:[1-9][0-9]{0,3})?(/[!-\[\]-~]*)?$"
+        }
+    ),
+]
 SecretField = Annotated[
     Annotated[Storable, StringConstraints(max_length=128), AfterValidator(_standard_secret)],
     Field(
         description="签名密钥,只写;未给出而需要时自动生成并仅显示一次 "
         "(signing secret, write-only; made and shown once where one is needed and none is given)",
         examples=["whsec_" + base64.b64encode(b"an example of 32 bytes, not real").decode()],
-        json_schema_extra={"writeOnly": True},
+        json_schema_extra={"writeOnly": True, "pattern": r"^whsec_([A-Za-z0-9+/]{4}){8,20}$"},
     ),
 ]
 RateField = Annotated[

@@ -44,6 +44,9 @@ def _text(length: int) -> Any:
     return StringConstraints(strip_whitespace=True, max_length=length)
 
 
+# What clients are told; which digits make a number is decided by normalise_phone.
+_PHONE_FORM = Field(json_schema_extra={"pattern": r"^( *\+?[ (]{0,2}[0-9]([ .()-]{0,3}[0-9]){4,14}\)? *)?$"})
+
 BotField = Annotated[
     Id | Annotated[Storable, StringConstraints(min_length=1, max_length=64)],
     Field(description="渠道的 id 或 client_id (id or client_id of the bot)", examples=[1]),
@@ -63,7 +66,7 @@ PositionField = Annotated[
     Field(description="岗位 (position)", examples=["Python开发"]),
 ]
 PhoneField = Annotated[
-    Annotated[Storable, _text(40), AfterValidator(_phone)] | None,
+    Annotated[Storable, _text(40), AfterValidator(_phone), _PHONE_FORM] | None,
     AfterValidator(_blank_is_none),
     Field(
         description="电话;有效号码存为 E.164,默认中国大陆 (stored as E.164 where valid; mainland China by default)",

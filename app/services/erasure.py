@@ -36,6 +36,7 @@ async def erase(context: Context, contact_id: int, *, actor: str) -> None:
         key = await listing.ensure_hash_key(connection, fresh_key)
         hashes = [("hash", digest(item, key), ERASED) for item in identifiers]
         await listing.add_independent(connection, hashes, now)
+        await listing.remove_plain(connection, contact_id, identifiers)
         others = sharing - {contact_id}
         await protection.refuse(connection, others, reason=ERASED, actor=actor, now=now)
         kept = await repository.erase(connection, contact_id)

@@ -23,6 +23,12 @@ Benchmark = Callable[[], Awaitable[list[Row]]]
 BENCHMARKS = {
     "H1": "scripts.bench.lists:config_list",
     "H2": "scripts.bench.lists:record_page",
+    "D1": "scripts.bench.dispatch.drain:webchat",
+    "D3": "scripts.bench.dispatch.gateway_run:gateway",
+    "D4": "scripts.bench.dispatch.idle:idle_tick",
+    "D5": "scripts.bench.dispatch.idle:open_snapshot",
+    "S1": "scripts.bench.startup:first_answer",
+    "S2": "scripts.bench.startup:idle_memory",
 }
 """Name → ``module:coroutine function``; a module is imported only when it is run."""
 

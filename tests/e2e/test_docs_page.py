@@ -13,6 +13,7 @@ from pydantic import SecretStr
 
 from app.config import Settings
 from app.main import create_app
+from tests.conftest import eventually
 
 pytestmark = pytest.mark.skipif(os.environ.get("HUIYIN_TEST_NO_BROWSER") == "1", reason="HUIYIN_TEST_NO_BROWSER=1")
 
@@ -32,8 +33,7 @@ async def listening(app: FastAPI) -> AsyncIterator[str]:
     """Serve on a free port of this machine; the signals stay those of the test run."""
     server = uvicorn.Server(uvicorn.Config(app, port=0, ws="none", log_config=None, proxy_headers=False))
     serving = asyncio.create_task(server._serve())
-    while not server.started:
-        await asyncio.sleep(0.01)
+    await eventually(lambda: server.started)
     try:
         yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
     finally:

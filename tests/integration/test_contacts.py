@@ -138,7 +138,7 @@ async def test_a_change_leaves_what_is_missing_and_empties_what_is_null(
 async def test_unknown_and_impossible_ids(
     client: httpx2.AsyncClient, method: str, contact_id: str, status: int
 ) -> None:
-    body = {} if method == "PUT" else None
+    body: dict[str, Any] | None = {} if method == "PUT" else None
     assert (await client.request(method, f"/api/contacts/{contact_id}", json=body)).status_code == status
 
 
@@ -179,7 +179,7 @@ async def test_unmuting_leaves_a_lease_alone(
     contact = await new_contact(client)
     await client.post(f"/api/contacts/{contact['id']}/mute")
     lease = clock.now().replace(minute=59)
-    await enroll(database, contact["id"], clock.now(), reason="interval", due_at=lease)
+    await enroll(database, contact["id"], clock.now(), reason="muted", due_at=lease)
     await client.post(f"/api/contacts/{contact['id']}/unmute")
     assert await value(database, "SELECT due_at FROM follow_up_enrollment") == lease
 

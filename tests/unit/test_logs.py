@@ -91,14 +91,14 @@ def test_masking_reaches_every_value(out: io.StringIO) -> None:
 
 def test_an_exception_is_one_field(out: io.StringIO) -> None:
     try:
-        raise ValueError("13800138000 is wrong")
+        int("13800138000 is wrong")
     except ValueError as error:
         structlog.get_logger().exception("it failed")
         structlog.get_logger().error("again", exc_info=error)
         logging.getLogger("some.library").exception("theirs")
     for line in lines(out):
         assert line["level"] == "error"
-        assert "ValueError: 138****8000 is wrong" in str(line["exception"])
+        assert "ValueError: invalid literal for int() with base 10: '138****8000 is wrong'" in str(line["exception"])
     assert len(lines(out)) == 3
 
 
@@ -135,10 +135,10 @@ def test_a_terminal_gets_readable_lines() -> None:
     logs.configure("INFO", terminal)
     structlog.get_logger().info("it works", answer=42)
     try:
-        raise ValueError("no")
+        int("no")
     except ValueError:
         structlog.get_logger().exception("it failed")
     text = terminal.getvalue()
     assert "info    it works answer=42\n" in text
-    assert text.endswith("ValueError: no\n")
+    assert text.endswith("'no'\n")
     assert sys.stdout is not terminal

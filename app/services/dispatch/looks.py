@@ -1,7 +1,7 @@
 """One look at one enrollment: from the stored row to what is to be done with it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -138,7 +138,7 @@ def place_after_open(
     if open_script is not None:
         progress = passed(progress, row["open_day_number"], open_script, sequence)
     step = Step(open_script, row["open_day_number"], "", progress)
-    return replace(place_after(step, sequence, limits, now), due_at=now)
+    return place_after(step, sequence, limits, now)._replace(due_at=now)
 
 
 def place_after(step: Step, sequence: Sequence, limits: Limits, now: datetime) -> NextPlace:
