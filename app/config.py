@@ -35,8 +35,8 @@ class Settings(BaseSettings):
     data_dir: Path = Path("data")
     host: str = "127.0.0.1"
     port: Annotated[int, Field(ge=0, le=65535)] = 8000
-    demo: bool = True
-    """Fill an empty database with the demonstration data set."""
+    demo: bool | None = None
+    """Fill an empty database with the demonstration data set; by default the embedded one, and never yours."""
     public_url: str | None = None
     """Scheme and host under which people reach the service; else those of the request."""
     pool_size: Annotated[int, Field(ge=2, le=200)] = 8

@@ -68,7 +68,9 @@ async def _serve(
     settings: Settings, url: str, listeners: list[socket.socket], asked_to_stop: Callable[[], bool]
 ) -> None:
     try:
-        app = create_app(settings.model_copy(update={"database_url": SecretStr(url)}))
+        # Invented people belong into a database of ours unless somebody asks for them in theirs.
+        demo = settings.database_url is None if settings.demo is None else settings.demo
+        app = create_app(settings.model_copy(update={"database_url": SecretStr(url), "demo": demo}))
     except ValueError as error:
         raise StartupError(str(error)) from error
     database: Database = app.state.context.database

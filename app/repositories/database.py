@@ -34,7 +34,13 @@ class Database:
         self._dsn = plain_dsn(url)
         self._application_name = application_name
         self.engine: AsyncEngine = create_async_engine(
-            "postgresql+asyncpg://", async_creator=self._connect, pool_size=pool_size, max_overflow=0, pool_timeout=10
+            "postgresql+asyncpg://",
+            async_creator=self._connect,
+            pool_size=pool_size,
+            max_overflow=0,
+            pool_timeout=10,
+            # Errors are logged, and the values of a statement are people's texts and numbers.
+            hide_parameters=True,
         )
         event.listen(self.engine.sync_engine, "checkout", _refuse_closed)
         self._sessions = async_sessionmaker(self.engine, expire_on_commit=False)

@@ -151,16 +151,16 @@ async def find_bots(
 
 async def ensure_contacts(
     connection: asyncpg.Connection, people: Sequence[tuple[int, str, str]], now: datetime
-) -> dict[tuple[int, str], int]:
-    """Return contact ids by (bot id, user id), making contacts for people who were not known: (bot, user, token)."""
+) -> tuple[dict[tuple[int, str], int], list[int]]:
+    """Return contact ids by (bot id, user id) and those that are new: people (bot, user, token) are made if unknown."""
     keys = ([person[0] for person in people], [person[1] for person in people])
     found = {(row["bot_id"], row["user_id"]): row["id"] for row in await connection.fetch(_FIND_CONTACTS, *keys)}
     missing = [person for person in people if (person[0], person[1]) not in found]
-    if missing:
-        await connection.execute(_CREATE_CONTACTS, *zip(*missing, strict=True), now)
-        rows = await connection.fetch(_FIND_CONTACTS, *keys)
-        found = {(row["bot_id"], row["user_id"]): row["id"] for row in rows}
-    return found
+    if not missing:
+        return found, []
+    created = await connection.fetch(_CREATE_CONTACTS, *zip(*missing, strict=True), now)
+    rows = await connection.fetch(_FIND_CONTACTS, *keys)
+    return {(row["bot_id"], row["user_id"]): row["id"] for row in rows}, [row["id"] for row in created]
 
 
 async def lock_contacts(connection: asyncpg.Connection, ids: Sequence[int]) -> dict[int, asyncpg.Record]:

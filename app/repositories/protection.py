@@ -122,6 +122,16 @@ class Listing:
     contact_id: int | None
 
 
+async def hold_list(connection: asyncpg.Connection, *, to_change: bool) -> None:
+    """Keep the list as it is until the end of the transaction, or, ``to_change``, keep everybody else from relying on it.
+
+    Who writes a new person or detail reads the list, who changes the list looks for people: without this, each could
+    miss what the other has not committed yet.
+    """
+    function = "pg_advisory_xact_lock" if to_change else "pg_advisory_xact_lock_shared"
+    await connection.execute(f"SELECT {function}(hashtext('do_not_contact'))")
+
+
 async def identifiers_of(connection: asyncpg.Connection, contact_ids: Collection[int]) -> list[Owned]:
     """Return everything that these people can be reached under, contact details included."""
     rows = await connection.fetch(_IDENTIFIERS, list(contact_ids))

@@ -71,6 +71,7 @@ async def protect(
     """
     if not contact_ids:
         return
+    await repository.hold_list(connection, to_change=True)
     same = await sharing(connection, contact_ids)
     await contacts.lock(connection, {*contact_ids, *same})
     owned = await repository.identifiers_of(connection, contact_ids)
@@ -112,6 +113,7 @@ async def apply_list(
 
     To be called for new people and whenever somebody's phone, user id or contact details change.
     """
+    await repository.hold_list(connection, to_change=False)
     owned = await repository.identifiers_of(connection, contact_ids)
     covered = await repository.covered(connection, (item.identifier for item in owned))
     hit = sorted({item.contact_id for item in owned if item.identifier in covered})
@@ -161,6 +163,7 @@ async def list_identifiers(context: Context, wanted: Sequence[Wanted], *, actor:
             subjects.setdefault(Identifier(verdict.kind, verdict.value), item.reason)
 
     async def work(connection: asyncpg.Connection) -> tuple[set[tuple[str, str]], dict[Identifier, set[int]]]:
+        await repository.hold_list(connection, to_change=True)
         people = await repository.contacts_with(connection, list(subjects))
         same = await sharing(connection, sorted(_all(people)))
         await contacts.lock(connection, _all(people) | same)

@@ -11,7 +11,7 @@ from app.repositories.inbound import NewDetail
 from app.services.context import Context
 from app.services.events import EventKind, add_events
 from app.services.inbound.person import Person
-from app.services.protection import protect
+from app.services.protection import apply_list, protect
 from app.services.uncertain import count_as_sent
 
 
@@ -43,7 +43,12 @@ async def write_answers(
         "reply",
         [(person.contact["id"], person.enrollment["id"], person.state) for person in ended if person.enrollment],
     )
-    await store.save_details(connection, now, _details(people, message_ids))
+    details = _details(people, message_ids)
+    await store.save_details(connection, now, details)
+    if details:
+        await apply_list(
+            connection, contact_ids=sorted({detail.contact_id for detail in details}), actor="inbound", now=now
+        )
     opted_out = [person.contact["id"] for person in people if person.opted_out]
     if opted_out:
         await protect(connection, contact_ids=opted_out, reason="opt_out", actor="inbound", now=now)

@@ -15,6 +15,7 @@ from app.services.context import Context
 from app.services.inbound.applying import apply
 from app.services.inbound.parsing import MAX_TEXT, InboundItem, Problem, parse_item
 from app.services.inbound.person import Holds, Person
+from app.services.protection import apply_list
 
 ATTEMPTS = 4
 """Tries at a batch that lost a race for a message id or a lock."""
@@ -154,13 +155,23 @@ async def _place(
         else:
             by_user.append((index, item, bot_id))
     people = {(bot_id, item.user_id or ""): context.ids.token() for _, item, bot_id in by_user}
-    found = await store.ensure_contacts(
+    found = await known_contacts(
         connection, sorted((bot_id, user_id, token) for (bot_id, user_id), token in people.items()), now
     )
     placed += [
         _Placed(index, item, bot_id, found[bot_id, item.user_id or ""]) for index, item, bot_id in by_user
     ]
     return sorted(placed, key=lambda entry: entry.index), refused
+
+
+async def known_contacts(
+    connection: asyncpg.Connection, people: Sequence[tuple[int, str, str]], now: datetime
+) -> dict[tuple[int, str], int]:
+    """Return contact ids by (bot id, user id); who is new and on the do-not-contact list is protected from the start."""
+    found, created = await store.ensure_contacts(connection, people, now)
+    if created:
+        await apply_list(connection, contact_ids=created, actor="inbound", now=now)
+    return found
 
 
 async def load_people(

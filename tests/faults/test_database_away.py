@@ -1,0 +1,118 @@
+"""PostgreSQL goes away under the running service and comes back: 503 meanwhile, then everything goes on by itself."""
+
+import asyncio
+import os
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import asyncpg
+import httpx2
+import pytest
+
+from app.gateways.embedded_postgres import EmbeddedPostgres
+from app.repositories.database import plain_dsn
+from tests.faults.gateway import SECRET, Reply, running_gateway
+from tests.faults.service import (
+    ROOT,
+    connected,
+    enroll_people,
+    eventually,
+    eventually_equal,
+    make_due,
+    running_service,
+    use_gateway,
+)
+
+PEOPLE = 400
+SETTLED = "SELECT count(*) FROM follow_up_record WHERE status IN ('sent', 'unknown')"
+CUT = (
+    "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity"
+    " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+)
+
+
+@pytest.fixture
+def server() -> Iterator[EmbeddedPostgres]:
+    """A PostgreSQL of the test's own, which may be stopped."""
+    with tempfile.TemporaryDirectory(prefix="huiyin-away-") as folder:
+        Path(folder).chmod(0o755)
+        with EmbeddedPostgres(Path(folder) / "data", settings={"fsync": "off", "max_connections": "100"}) as running:
+            yield running
+
+
+@pytest.fixture
+async def own_url(server: EmbeddedPostgres) -> str:
+    """The URL of a migrated database on that server."""
+    url = plain_dsn(server.url)
+    migrate = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "app", "migrate", cwd=ROOT, env={**os.environ, "DATABASE_URL": url}
+    )
+    assert await migrate.wait() == 0
+    return url
+
+
+async def status(client: httpx2.AsyncClient) -> int:
+    """Ask for a list; while the database is away the answer says when to come again."""
+    answer = await client.get("/api/followup-configs")
+    if answer.status_code == 503:
+        assert int(answer.headers["Retry-After"]) >= 1
+        assert answer.json()["detail"]
+    return answer.status_code
+
+
+async def test_the_database_restarts_under_the_service(server: EmbeddedPostgres, own_url: str) -> None:
+    await enroll_people(own_url, PEOPLE)
+    async with running_gateway() as gateway:
+        gateway.default = Reply(delay=0.05)
+        await use_gateway(own_url, gateway.url, SECRET)
+        async with (
+            running_service(own_url, GATEWAY_CONCURRENCY="20") as service,
+            httpx2.AsyncClient(base_url=service.url, timeout=60) as client,
+        ):
+            assert await status(client) == 200
+            async with connected(own_url) as connection:
+                await make_due(connection)
+                for share in (8, 4):
+                    await eventually(lambda share=share: len(gateway.arrivals) >= PEOPLE // share)  # type: ignore[misc]
+                    assert await connection.fetchval(CUT) > 0
+            await eventually(lambda: len(gateway.arrivals) >= PEOPLE // 2)
+            await asyncio.to_thread(server.stop)
+            assert len(gateway.arrivals) < PEOPLE, "it was not in the middle"
+            assert {await status(client) for _ in range(20)} == {503}
+            assert (await client.get("/healthz")).status_code == 200
+            ready = await client.get("/readyz")
+            assert (ready.status_code, "Retry-After" in ready.headers) == (503, True)
+            await asyncio.to_thread(server.start)
+            assert plain_dsn(server.url) == own_url
+
+            async with asyncio.timeout(30):
+                while await status(client) != 200:
+                    await asyncio.sleep(0.05)
+            async with connected(own_url) as connection:
+                await eventually_equal(connection, SETTLED, PEOPLE)
+                found = await connection.fetch("SELECT contact_id, status FROM follow_up_record")
+            assert (await client.get("/readyz")).status_code == 200
+            sent = {row["contact_id"] for row in found if row["status"] == "sent"}
+            assert len({row["contact_id"] for row in found}) == len(found) == PEOPLE
+            assert set(gateway.per_contact.values()) == {1}, "somebody was written to twice"
+            assert sent <= set(gateway.per_contact)
+            assert not service.has_ended
+
+
+async def test_connections_are_cut_while_web_chats_are_written_to(database_url: str) -> None:
+    """Again and again, in the middle of transactions: they roll back and are done again."""
+    people = 2000
+    await enroll_people(database_url, people)
+    async with connected(database_url) as connection, running_service(database_url, DISPATCH_BATCH="20"):
+        await make_due(connection)
+        cuts = 0
+        while cuts < 5:
+            with suppress(asyncpg.PostgresError):
+                cuts += bool(await connection.fetchval(CUT))
+            await asyncio.sleep(0.05)
+        await eventually_equal(connection, SETTLED, people)
+        assert await connection.fetchval("SELECT count(*) FROM chat_message") == people
+        assert await connection.fetchval("SELECT count(DISTINCT contact_id) FROM chat_message") == people
