@@ -4,6 +4,7 @@ Apart from the command line because all of this is slow to import: ``app.__main_
 """
 
 import asyncio
+import gc
 import math
 import socket
 import sys
@@ -82,7 +83,19 @@ async def _serve(
     if asked_to_stop():
         await database.close()
         return
+    calm_collector()
     await _Server(app, settings, listeners).serve(listeners)
+
+
+def calm_collector() -> None:
+    """Take what was imported out of the garbage collector's sight, and let it look less often.
+
+    It would walk a hundred thousand objects that live as long as the process again and again: a quarter of the
+    dispatcher's processor time.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(10_000, 20, 20)
 
 
 async def _require_revision(database: Database, *, is_ours: bool) -> None:

@@ -9,7 +9,7 @@ import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import NamedTuple, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import asyncpg
 
@@ -78,12 +78,16 @@ _RECENT_SENDS = """
     GROUP BY contact_id
 """
 
+# People at the same step share where they were and where they stand afterwards: sent once for a batch, not per person.
 _SEND_INPUT = """
     WITH input AS (
-        SELECT * FROM unnest(
-            $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[], $7::int[], $8::text[], $9::uuid[], $10::text[],
-            $11::int[]
-        ) AS t(enrollment_id, contact_id, config_id, script_id, day_number, kind, key, content, sequence)
+        SELECT * FROM unnest($3::bigint[], $4::bigint[], $5::int[], $6::uuid[], $7::text[], $8::int[])
+            AS t(enrollment_id, contact_id, sequence, key, content, move)
+        JOIN unnest($9::bigint[], $10::bigint[], $11::int[], $12::text[], $13::int[], $14::int[], $15::bigint[],
+                    $16::int[], $17::bigint[], $18::timestamptz[], $19::text[])
+            WITH ORDINALITY AS m(config_id, script_id, day_number, kind, next_day, after_order, after_script_id,
+                                 rotation_order, rotation_script_id, next_due_at, next_reason, number)
+            ON m.number = t.move
     )
 """
 
@@ -94,19 +98,12 @@ _INSERT_RECORDS = """
 
 # The web chat needs no gateway: record, message, history and next due time are one statement, one commit.
 _SEND_WEBCHAT = f"""
-    WITH input AS (
-        SELECT * FROM unnest(
-            $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[], $7::int[], $8::text[], $9::uuid[], $10::text[],
-            $11::int[], $12::int[], $13::int[], $14::bigint[], $15::int[], $16::bigint[], $17::timestamptz[],
-            $18::text[]
-        ) AS t(enrollment_id, contact_id, config_id, script_id, day_number, kind, key, content, sequence,
-               next_day, after_order, after_script_id, rotation_order, rotation_script_id, next_due_at, next_reason)
-    ), record AS (
+    {_SEND_INPUT}, record AS (
         {_INSERT_RECORDS}
         SELECT $1, contact_id, enrollment_id, sequence, config_id, script_id, day_number, kind, 'sent', key, content,
                $2, $2, 1
         FROM input
-        RETURNING id, contact_id
+        RETURNING id, contact_id, content
     ), person AS (
         UPDATE contact c
         SET last_sent_at = $2, message_count = c.message_count + 1,
@@ -123,8 +120,8 @@ _SEND_WEBCHAT = f"""
         FROM input i WHERE e.id = i.enrollment_id
     )
     INSERT INTO chat_message (bot_id, contact_id, ordinal, direction, text, service, record_id, sent_at, created_at)
-    SELECT $1, i.contact_id, p.message_count, 'outbound', i.content, 'followup', r.id, $2, p.last_message_at
-    FROM input i JOIN record r USING (contact_id) JOIN person p ON p.id = i.contact_id
+    SELECT $1, r.contact_id, p.message_count, 'outbound', r.content, 'followup', r.id, $2, p.last_message_at
+    FROM record r JOIN person p ON p.id = r.contact_id
 """
 
 _RESERVE = f"""
@@ -164,13 +161,11 @@ class Outgoing(NamedTuple):
 
     enrollment_id: int
     contact_id: int
-    config_id: int | None
-    script_id: int | None
-    day_number: int | None
-    kind: str
+    sequence: int
     key: uuid.UUID
     content: str
-    sequence: int
+    move: int
+    """Which of the batch's moves this is, counted from 1."""
 
 
 class NextPlace(NamedTuple):
@@ -188,6 +183,16 @@ class NextPlace(NamedTuple):
     reason: str
 
 
+class Move(NamedTuple):
+    """One step of one config and where it leads: shared by everybody in a batch who is at this step."""
+
+    config_id: int
+    script_id: int | None
+    day_number: int | None
+    kind: str
+    place: NextPlace
+
+
 @dataclass(frozen=True, slots=True)
 class Settled:
     """An enrollment that was looked at and not sent to."""
@@ -202,9 +207,7 @@ class Settled:
     """Whether the reason differs from the one before; only then an audit row is written."""
 
 
-async def due_bots(
-    connection: asyncpg.Connection, now: datetime, watermarks: dict[int, Watermark]
-) -> Sequence[Row]:
+async def due_bots(connection: asyncpg.Connection, now: datetime, watermarks: dict[int, Watermark]) -> Sequence[Row]:
     """Return the bots for which somebody is due at or above their watermark."""
     moments = [mark[0] for mark in watermarks.values()]
     ids = [mark[1] for mark in watermarks.values()]
@@ -220,7 +223,7 @@ async def lock_due(
     return rows
 
 
-async def claim(  # noqa: PLR0913, PLR0917 - the parts of one statement
+async def claim(
     connection: asyncpg.Connection,
     bot_id: int,
     now: datetime,
@@ -258,23 +261,27 @@ async def recent_sends(
 
 
 async def send_webchat(
-    connection: asyncpg.Connection, bot_id: int, now: datetime, sends: Sequence[tuple[Outgoing, NextPlace]]
+    connection: asyncpg.Connection, bot_id: int, now: datetime, sends: Sequence[Outgoing], moves: Sequence[Move]
 ) -> None:
     """Write a batch of messages into web chats: records, history, contacts and next places."""
     if not sends:
         return
-    rows = [(*outgoing, *place) for outgoing, place in sends]
-    await connection.execute(_SEND_WEBCHAT, bot_id, now, *zip(*rows, strict=True))
+    await connection.execute(_SEND_WEBCHAT, bot_id, now, *_columns(sends, moves))
 
 
 async def reserve(
-    connection: asyncpg.Connection, bot_id: int, now: datetime, sends: Sequence[Outgoing]
+    connection: asyncpg.Connection, bot_id: int, now: datetime, sends: Sequence[Outgoing], moves: Sequence[Move]
 ) -> dict[int, int]:
     """Write records as ``reserved``; returns record ids by enrollment id."""
     if not sends:
         return {}
-    rows = await connection.fetch(_RESERVE, bot_id, now, *zip(*sends, strict=True))
+    rows = await connection.fetch(_RESERVE, bot_id, now, *_columns(sends, moves))
     return {row["enrollment_id"]: row["id"] for row in rows}
+
+
+def _columns(sends: Sequence[Outgoing], moves: Sequence[Move]) -> tuple[tuple[Any, ...], ...]:
+    rows = [(*move[:-1], *move.place) for move in moves]
+    return (*zip(*sends, strict=True), *zip(*rows, strict=True))
 
 
 async def settle(connection: asyncpg.Connection, now: datetime, settled: Sequence[Settled]) -> None:
@@ -284,9 +291,7 @@ async def settle(connection: asyncpg.Connection, now: datetime, settled: Sequenc
     rows = [(item.id, item.state, item.reason, item.until, item.due_at) for item in settled]
     await connection.execute(_SETTLE, now, *zip(*rows, strict=True))
     changed = [item for item in settled if item.has_changed]
-    await audit(
-        connection, now, "scheduler", "look", [(item.contact_id, item.id, item.reason) for item in changed]
-    )
+    await audit(connection, now, "scheduler", "look", [(item.contact_id, item.id, item.reason) for item in changed])
 
 
 async def audit(

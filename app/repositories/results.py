@@ -117,9 +117,7 @@ class Released:
     failures: int
 
 
-async def write_sent(
-    connection: asyncpg.Connection, now: datetime, sent: Sequence[tuple[int, int, NextPlace]]
-) -> None:
+async def write_sent(connection: asyncpg.Connection, now: datetime, sent: Sequence[tuple[int, int, NextPlace]]) -> None:
     """Complete records that left: (record id, enrollment id, next place) each."""
     if not sent:
         return
@@ -152,9 +150,7 @@ async def mark_retried(connection: asyncpg.Connection, record_ids: Sequence[int]
         await connection.execute(_RETRY, record_ids, now)
 
 
-async def release_claim(
-    connection: asyncpg.Connection, ids: Sequence[int], token: uuid.UUID, due_at: datetime
-) -> None:
+async def release_claim(connection: asyncpg.Connection, ids: Sequence[int], token: uuid.UUID, due_at: datetime) -> None:
     """Hand back claimed enrollments for which nothing was reserved."""
     if ids:
         await connection.execute(_RELEASE_CLAIM, due_at, ids, token)
@@ -182,9 +178,7 @@ _PASSED = """
 """
 
 
-async def write_passed(
-    connection: asyncpg.Connection, now: datetime, passed: Sequence[tuple[int, NextPlace]]
-) -> None:
+async def write_passed(connection: asyncpg.Connection, now: datetime, passed: Sequence[tuple[int, NextPlace]]) -> None:
     """Move enrollments past an uncertain record that counts as sent: (enrollment id, next place) each."""
     if not passed:
         return

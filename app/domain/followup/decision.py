@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+from functools import cache
 
 from app.domain.followup.sequence import Progress, Sequence, Step, next_step
 from app.domain.followup.texts import MissingVariableError, render
@@ -110,12 +111,15 @@ def decide(facts: Facts, sequence: Sequence, limits: Limits, now: datetime) -> D
     for blocker in _blockers(facts, sequence, limits, now, step):
         return blocker
     assert step is not None  # noqa: S101 - a missing step is a blocker; this tells the type checker
-    return Send(step, render(step.content, {"name": facts.name, "position": facts.position}))
+    return _message(facts, step)
 
 
 def blockers(facts: Facts, sequence: Sequence, limits: Limits, now: datetime) -> tuple[Blocker, ...]:
     """Return everything that stands in the way now, in the order in which it binds."""
-    return tuple(_blockers(facts, sequence, limits, now, current_step(facts, sequence)))
+    step = current_step(facts, sequence)
+    found = tuple(_blockers(facts, sequence, limits, now, step))
+    message = None if step is None else _message(facts, step)
+    return (*found, message) if isinstance(message, Wait) else found
 
 
 def current_step(facts: Facts, sequence: Sequence) -> Step | None:
@@ -132,24 +136,24 @@ def earliest(facts: Facts, step: Step, limits: Limits) -> tuple[Reason, datetime
     wait_end = facts.opening_at + limits.first_wait if facts.opening_at else facts.enrolled_at
     if is_right_after_opening(facts) and step.script.day_number == 1:
         return Reason.WAITING_REPLY, wait_end
-    last = facts.last_sent_at or facts.enrolled_at
-    bounds = (
-        (Reason.INTERVAL, last + timedelta(hours=step.script.interval_hours) + INSTANT),
-        (Reason.MIN_GAP, _gap_end(facts, limits)),
-        (Reason.WAITING_REPLY, wait_end),
-    )
-    return max(bounds, key=lambda bound: bound[1])
+    reason, moment = Reason.INTERVAL, (facts.last_sent_at or facts.enrolled_at) + _more_than(step.script.interval_hours)
+    gap_end = _gap_end(facts, limits)
+    if gap_end > moment:
+        reason, moment = Reason.MIN_GAP, gap_end
+    if wait_end > moment:
+        reason, moment = Reason.WAITING_REPLY, wait_end
+    return reason, moment
 
 
 def after_send(step: Step, sequence: Sequence, limits: Limits, now: datetime) -> Wait:
-    """Return when to look again after ``step`` left at ``now``; with nothing left to send, as soon as the gap allows."""
+    """Return when to look again after ``step`` left at ``now``; with nothing left, as soon as the gap allows."""
     following = next_step(step.following, sequence)
     gap_end = now + limits.min_gap
     if following is None or following.script is None:
         return Wait(Reason.INTERVAL, gap_end)
     if step.script is None and following.script.day_number == 1:
         return Wait(Reason.WAITING_REPLY, now + limits.first_wait)
-    interval_end = now + timedelta(hours=following.script.interval_hours) + INSTANT
+    interval_end = now + _more_than(following.script.interval_hours)
     return Wait(Reason.INTERVAL, interval_end) if interval_end >= gap_end else Wait(Reason.MIN_GAP, gap_end)
 
 
@@ -158,13 +162,16 @@ def is_right_after_opening(facts: Facts) -> bool:
     return facts.opening_at is not None and facts.last_sent_at == facts.opening_at
 
 
+@cache
+def _more_than(hours: int) -> timedelta:
+    return timedelta(hours=hours) + INSTANT
+
+
 def _gap_end(facts: Facts, limits: Limits) -> datetime:
     return facts.enrolled_at if facts.last_sent_at is None else facts.last_sent_at + limits.min_gap
 
 
-def _blockers(
-    facts: Facts, sequence: Sequence, limits: Limits, now: datetime, step: Step | None
-) -> Iterator[Blocker]:
+def _blockers(facts: Facts, sequence: Sequence, limits: Limits, now: datetime, step: Step | None) -> Iterator[Blocker]:
     if facts.do_not_contact:
         yield End("stopped", Reason.DO_NOT_CONTACT)
     if sequence.is_deleted:
@@ -184,23 +191,24 @@ def _blockers(
         yield End("finished", Reason.NO_SCRIPT)
         return
     yield from _clock_blockers(facts, limits, now, step)
-    yield from _text_blockers(facts, step)
 
 
 def _clock_blockers(facts: Facts, limits: Limits, now: datetime, step: Step) -> Iterator[Blocker]:
     reason, moment = earliest(facts, step, limits)
     if now < moment:
         yield Wait(reason, moment)
-    recent = [sent for sent in facts.recent_sends if sent > now - DAY]
-    if len(recent) >= limits.daily_cap:
-        yield Wait(Reason.DAILY_CAP, recent[-limits.daily_cap] + DAY)
+    if len(facts.recent_sends) >= limits.daily_cap:
+        recent = [sent for sent in facts.recent_sends if sent > now - DAY]
+        if len(recent) >= limits.daily_cap:
+            yield Wait(Reason.DAILY_CAP, recent[-limits.daily_cap] + DAY)
     opens = limits.opens_at(now)
     if opens != now:
         yield Wait(Reason.OUTSIDE_WINDOW, opens)
 
 
-def _text_blockers(facts: Facts, step: Step) -> Iterator[Blocker]:
+def _message(facts: Facts, step: Step) -> Send | Wait:
+    """Return the message with its text filled in, or that a value for it is missing: the last of all blockers."""
     try:
-        render(step.content, {"name": facts.name, "position": facts.position})
+        return Send(step, render(step.content, {"name": facts.name, "position": facts.position}))
     except MissingVariableError:
-        yield Wait(Reason.MISSING_VARIABLE, None)
+        return Wait(Reason.MISSING_VARIABLE, None)

@@ -1,7 +1,7 @@
 """Which script comes next, from the scripts of a config and a person's progress in it."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 Place = tuple[int, int]
 """(order, script id): the place of a script within its day."""
@@ -84,7 +84,7 @@ def next_step(progress: Progress, sequence: Sequence) -> Step | None:
             following = (
                 Progress(progress.day + 1, None, progress.rotation)
                 if is_last
-                else replace(progress, after=script.place)
+                else Progress(progress.day, script.place, progress.rotation)
             )
             return Step(script, progress.day, script.content, following)
     if progress.after is not None:

@@ -3,14 +3,15 @@
 from collections.abc import Sequence as Rows
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from uuid import UUID
 
 import asyncpg
 
 from app.config import Settings
-from app.domain.followup import Decision, End, Limits, Send, Sequence, Wait
+from app.domain.followup import Decision, End, Limits, Progress, Send, Sequence, Step, Wait
 from app.repositories import dispatch as store
 from app.repositories import sequences as sequence_store
-from app.repositories.dispatch import NextPlace, Outgoing, Row, Settled
+from app.repositories.dispatch import Move, NextPlace, Outgoing, Row, Settled
 from app.services.dispatch.looks import Look, Rules, look, place_after
 from app.services.sequences import load_sequences, script_of
 
@@ -72,40 +73,42 @@ def settled_of(row: Row, decision: Wait | End) -> Settled:
     )
 
 
-def outgoing_of(row: Row, decision: Send, key: object) -> Outgoing:
-    """Return the record that a decision to send makes."""
-    script = decision.step.script
-    return Outgoing(
-        enrollment_id=row["id"],
-        contact_id=row["contact_id"],
-        config_id=row["config_id"],
-        script_id=script.id if script else None,
-        day_number=decision.step.day_number,
-        kind="script" if script else "opening",
-        key=key,  # type: ignore[arg-type]  # a UUID from the id source
-        content=decision.text,
-        sequence=row["sequence"] + 1,
-    )
-
-
-class Places:
-    """Next places of a batch; people at the same step share one."""
+class Moves:
+    """The steps that the messages of a batch take; people at the same step share one."""
 
     def __init__(self, sequences: dict[int, Sequence], limits: Limits, now: datetime) -> None:
         self._sequences = sequences
         self._limits = limits
         self._now = now
-        self._known: dict[tuple[int, int | None, int | None, object], NextPlace] = {}
+        self._numbers: dict[tuple[int, int | None, int | None, Progress], int] = {}
+        self.all: list[Move] = []
 
-    def after(self, config_id: int, decision: Send) -> NextPlace:
-        """Return where an enrollment of ``config_id`` stands after this message."""
-        step = decision.step
-        key = (config_id, step.script.id if step.script else None, step.day_number, step.following)
-        place = self._known.get(key)
-        if place is None:
+    def number_of(self, config_id: int, step: Step) -> int:
+        """Return the number, from 1, of the move that an enrollment of ``config_id`` makes with this step."""
+        script_id = step.script.id if step.script else None
+        key = (config_id, script_id, step.day_number, step.following)
+        number = self._numbers.get(key)
+        if number is None:
             place = place_after(step, self._sequences[config_id], self._limits, self._now)
-            self._known[key] = place
-        return place
+            kind = "script" if step.script else "opening"
+            self.all.append(Move(config_id, script_id, step.day_number, kind, place))
+            number = self._numbers[key] = len(self.all)
+        return number
+
+    def outgoing(self, row: Row, decision: Send, key: UUID) -> Outgoing:
+        """Return the record that a decision to send makes."""
+        return Outgoing(
+            row["id"],
+            row["contact_id"],
+            row["sequence"] + 1,
+            key,
+            decision.text,
+            self.number_of(row["config_id"], decision.step),
+        )
+
+    def place_of(self, outgoing: Outgoing) -> NextPlace:
+        """Return where the enrollment stands after this message."""
+        return self.all[outgoing.move - 1].place
 
 
 def is_refusal(found: Look) -> bool:
@@ -113,4 +116,4 @@ def is_refusal(found: Look) -> bool:
     return isinstance(found, (Wait, End))
 
 
-__all__ = ["Assessed", "Decision", "Places", "assess", "is_refusal", "outgoing_of", "settled_of"]
+__all__ = ["Assessed", "Decision", "Moves", "assess", "is_refusal", "settled_of"]

@@ -75,8 +75,8 @@ class Dispatcher:
             async with asyncio.TaskGroup() as group:
                 for _lane in range(lanes):
                     group.create_task(self._lane(bot, state))
-        except* Exception as errors:  # noqa: BLE001 - a loop must survive; what is claimed comes back by its lease
-            log.error("a dispatch ended early", bot_id=bot["id"], exc_info=errors)
+        except* Exception as errors:
+            log.exception("a dispatch ended early", bot_id=bot["id"], exc_info=errors)
 
     async def _lane(self, bot: Row, state: _BotState) -> None:
         while not self._context.stopping.is_set():

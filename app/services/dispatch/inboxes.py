@@ -16,9 +16,7 @@ log = structlog.get_logger(__name__)
 POLLS_AT_A_TIME = 50
 
 
-async def ask_inboxes(
-    context: Context, messenger: Messenger, channel: Channel, rows: Sequence[Row]
-) -> frozenset[int]:
+async def ask_inboxes(context: Context, messenger: Messenger, channel: Channel, rows: Sequence[Row]) -> frozenset[int]:
     """Poll for each person and take in what came; returns the enrollments whose inbox gave no usable answer."""
     if not rows:
         return frozenset()

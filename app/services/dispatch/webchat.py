@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from uuid import UUID
 
 import asyncpg
 
@@ -11,7 +10,7 @@ from app.repositories import dispatch as store
 from app.repositories import results
 from app.repositories.dispatch import NextPlace, Outgoing, Row, Settled, Watermark
 from app.services.context import Context
-from app.services.dispatch.batch import Places, assess, outgoing_of, settled_of
+from app.services.dispatch.batch import Moves, assess, settled_of
 from app.services.dispatch.looks import CountsAsSent, Retry, Uncertain
 from app.services.events import add_events
 
@@ -34,16 +33,15 @@ async def send_batch(
         if not rows:
             return BatchResult(0, 0, None)
         assessed = await assess(connection, rows, context.settings, limits, is_idempotent=False, now=now)
-        places = Places(assessed.sequences, limits, now)
-        sends: list[tuple[Outgoing, NextPlace]] = []
+        moves = Moves(assessed.sequences, limits, now)
+        sends: list[Outgoing] = []
         refused: list[Settled] = []
         uncertain: list[tuple[Row, Uncertain]] = []
         passed: list[tuple[int, NextPlace]] = []
         for row, found in assessed.looks:
             match found:
                 case Send():
-                    key: UUID = context.ids.uuid()
-                    sends.append((outgoing_of(row, found, key), places.after(row["config_id"], found)))
+                    sends.append(moves.outgoing(row, found, context.ids.uuid()))
                 case Wait() | End():
                     refused.append(settled_of(row, found))
                 case Uncertain():
@@ -52,7 +50,7 @@ async def send_batch(
                     passed.append((row["id"], place))
                 case Retry():  # pragma: no cover - only gateways are idempotent
                     raise AssertionError("a web chat retries nothing")
-        await store.send_webchat(connection, bot_id, now, sends)
+        await store.send_webchat(connection, bot_id, now, sends, moves.all)
         await store.settle(connection, now, refused)
         await write_uncertain(connection, now, uncertain)
         await results.write_passed(connection, now, passed)

@@ -24,13 +24,12 @@ from app.gateways.messenger import (
     Unknown,
     Unreachable,
 )
-from app.repositories import bots_pacing
+from app.repositories import bots_pacing, results
 from app.repositories import dispatch as store
-from app.repositories import results
 from app.repositories.dispatch import NextPlace, Outgoing, Row, Settled, Watermark
 from app.repositories.results import Released
 from app.services.context import Context
-from app.services.dispatch.batch import Places, assess, outgoing_of, settled_of
+from app.services.dispatch.batch import Moves, assess, settled_of
 from app.services.dispatch.inboxes import ask_inboxes
 from app.services.dispatch.looks import CountsAsSent, Look, Retry, Uncertain
 from app.services.dispatch.webchat import BatchResult, write_uncertain
@@ -63,7 +62,7 @@ class GatewayBatch:
     failures: int
 
 
-async def send_batch(  # noqa: PLR0913, PLR0917 - the parts of one decision
+async def send_batch(
     context: Context,
     messenger: Messenger,
     channel: Channel,
@@ -106,9 +105,7 @@ async def _ask(
     now = context.clock.now()
     async with context.database.transaction() as connection:
         rows = await store.lock_claimed(connection, ids, token)
-        assessed = await assess(
-            connection, rows, context.settings, limits, is_idempotent=channel.idempotent, now=now
-        )
+        assessed = await assess(connection, rows, context.settings, limits, is_idempotent=channel.idempotent, now=now)
     about_to_send = [row for row, found in assessed.looks if isinstance(found, Send) and found.step.script is not None]
     return await ask_inboxes(context, messenger, channel, about_to_send)
 
@@ -125,11 +122,9 @@ async def _reserve(
     now = context.clock.now()
     async with context.database.transaction() as connection:
         rows = await store.lock_claimed(connection, ids, token)
-        assessed = await assess(
-            connection, rows, context.settings, limits, is_idempotent=channel.idempotent, now=now
-        )
-        places = Places(assessed.sequences, limits, now)
-        sends: list[tuple[Row, Outgoing, NextPlace]] = []
+        assessed = await assess(connection, rows, context.settings, limits, is_idempotent=channel.idempotent, now=now)
+        moves = Moves(assessed.sequences, limits, now)
+        sends: list[tuple[Row, Outgoing]] = []
         refused: list[Settled] = []
         uncertain: list[tuple[Row, Uncertain]] = []
         passed: list[tuple[int, NextPlace]] = []
@@ -138,8 +133,7 @@ async def _reserve(
             found = _unless_unreachable(row, look, unreachable, now)
             match found:
                 case Send():
-                    outgoing = outgoing_of(row, found, context.ids.uuid())
-                    sends.append((row, outgoing, places.after(row["config_id"], found)))
+                    sends.append((row, moves.outgoing(row, found, context.ids.uuid())))
                 case Wait() | End():
                     refused.append(settled_of(row, found))
                 case Uncertain():
@@ -148,15 +142,17 @@ async def _reserve(
                     passed.append((row["id"], place))
                 case Retry(place=place):
                     retried.append((row, place))
-        record_ids = await store.reserve(connection, channel.bot_id, now, [outgoing for _row, outgoing, _ in sends])
+        record_ids = await store.reserve(
+            connection, channel.bot_id, now, [outgoing for _row, outgoing in sends], moves.all
+        )
         await store.settle(connection, now, refused)
         await write_uncertain(connection, now, uncertain)
         await results.write_passed(connection, now, passed)
         await results.mark_retried(connection, [row["open_record_id"] for row, _ in retried], now)
     await _hand_back(context, set(ids) - {row["id"] for row in rows}, token)
     return [
-        Reserved(row, record_ids[row["id"]], _delivery(row, record_ids[row["id"]], outgoing), place)
-        for row, outgoing, place in sends
+        Reserved(row, record_ids[row["id"]], _delivery(row, record_ids[row["id"]], outgoing), moves.place_of(outgoing))
+        for row, outgoing in sends
     ] + [Reserved(row, row["open_record_id"], _repeated(row), place) for row, place in retried]
 
 
@@ -178,12 +174,10 @@ def _delivery(row: Row, record_id: int, outgoing: Outgoing) -> Delivery:
 
 
 def _repeated(row: Row) -> Delivery:
-    return Delivery(
-        row["open_record_id"], row["contact_id"], row["user_id"], row["open_content"], str(row["open_key"])
-    )
+    return Delivery(row["open_record_id"], row["contact_id"], row["user_id"], row["open_content"], str(row["open_key"]))
 
 
-async def _deliver(  # noqa: PLR0913, PLR0917 - the parts of one delivery
+async def _deliver(
     context: Context,
     messenger: Messenger,
     channel: Channel,
@@ -245,8 +239,12 @@ async def write_outcomes(context: Context, channel: Channel, outcomes: list[tupl
             ],
         )
     if unknown or released:
-        log.warning("some messages did not leave for certain", bot_id=channel.bot_id, unknown=len(unknown),
-                    released=len(released))
+        log.warning(
+            "some messages did not leave for certain",
+            bot_id=channel.bot_id,
+            unknown=len(unknown),
+            released=len(released),
+        )
 
 
 def pause_after(failures: int) -> timedelta:
@@ -260,7 +258,12 @@ def released_of(item: Reserved, outcome: Outcome, now: datetime) -> Released:
     match outcome:
         case NotSent(error, None):
             return Released(
-                item.record_id, "not_sent", error, "active", Reason.GATEWAY_UNREACHABLE, now + pause_after(failures),
+                item.record_id,
+                "not_sent",
+                error,
+                "active",
+                Reason.GATEWAY_UNREACHABLE,
+                now + pause_after(failures),
                 failures,
             )
         case NotSent(error, int(seconds)):

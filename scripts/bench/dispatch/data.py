@@ -93,7 +93,7 @@ class Postgres:
 async def own_postgres(**settings: str) -> AsyncIterator[Postgres]:
     """Run an embedded server as the service does, with its durable default settings."""
     with tempfile.TemporaryDirectory(prefix="huiyin-bench-") as folder:
-        Path(folder).chmod(0o755)
+        Path(folder).chmod(0o755)  # noqa: ASYNC240 - nothing else runs yet
         server = EmbeddedPostgres(Path(folder) / "data", settings=settings)
         try:
             url = plain_dsn(server.start())
@@ -143,7 +143,8 @@ RESULTS = """
         '|', id, state, reason, day, after_script_id, sequence, open_record_id, failures, claim_token), 0))
     FROM follow_up_enrollment
     UNION ALL
-    SELECT 'tally', sum(delta), NULL, sum(delta * hashtextextended(concat_ws('|', config_id, status, got_reply), 0)::numeric)
+    SELECT 'tally', sum(delta), NULL,
+           sum(delta * hashtextextended(concat_ws('|', config_id, status, got_reply), 0)::numeric)
     FROM follow_up_record_tally
 """
 

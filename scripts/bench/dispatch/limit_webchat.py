@@ -61,6 +61,7 @@ class Drain:
         self.sent = 0
 
     async def lane(self, connection: asyncpg.Connection) -> None:
+        """Take batches on one connection until nothing is due."""
         lock = await connection.prepare(LOCK)
         write = await connection.prepare(WRITE)
         while True:
@@ -75,6 +76,7 @@ class Drain:
             self.sent += len(rows)
 
     def next_message(self, row: asyncpg.Record) -> tuple[object, ...]:
+        """Pick the text; a row of the statement's columns."""
         enrollment_id, contact_id, config_id, day, sequence, _due_at, name = row
         script_id, text = self.texts[config_id, day]
         text = text.replace("{{name|您}}", name)

@@ -14,6 +14,7 @@ from app.ids import RandomIds
 from app.repositories.database import Database
 from app.services.context import Context
 from app.services.dispatch.dispatcher import Dispatcher
+from app.serving import calm_collector
 from scripts.bench.dispatch.worker import Work, serve
 
 WATCH_EVERY = 0.05
@@ -28,6 +29,7 @@ async def prepare(options: dict[str, Any]) -> Work:
     dispatcher = Dispatcher(context, context.messenger)
     async with database.connection(), database.connection():
         pass
+    calm_collector()
 
     async def drain() -> dict[str, Any]:
         watching = asyncio.create_task(_progress(dispatcher))
@@ -52,7 +54,11 @@ async def prepare(options: dict[str, Any]) -> Work:
 
     works = {"drain": drain, "tick": tick}
     order = iter(options["works"])
-    return lambda: works[next(order)]()
+
+    async def work() -> dict[str, Any]:
+        return await works[next(order)]()
+
+    return work
 
 
 async def _progress(dispatcher: Dispatcher) -> list[tuple[float, int]]:
