@@ -68,7 +68,7 @@ def create_app(settings: Settings, *, clock: Clock | None = None, ids: IdSource 
     """
     if settings.database_url is None:
         raise ValueError("create_app needs settings.database_url")
-    http = HttpClient(timeout_seconds=settings.gateway_timeout_seconds, max_connections=settings.gateway_concurrency)
+    http = HttpClient(timeout_seconds=settings.gateway_timeout_seconds, max_connections=4 * settings.gateway_concurrency)
     context = Context(
         settings=settings,
         database=Database(settings.database_url.get_secret_value(), pool_size=settings.pool_size),

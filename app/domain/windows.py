@@ -40,14 +40,15 @@ class Window:
             return None
         ranges = self.days.get(day.isoweekday() % 7, ()) if self.days else ((0, 24 * 60),)
         for begin, end in sorted(ranges):
-            opening, closing = self._moment(day, begin), self._moment(day, end)
+            # An end that the clock skips in spring is read as the earlier of its two meanings: rather too short.
+            opening, closing = self._moment(day, begin), min(self._moment(day, end), self._moment(day, end, fold=1))
             if now < closing and opening < closing:
                 return max(now, opening)
         return None
 
-    def _moment(self, day: date, minutes: int) -> datetime:
+    def _moment(self, day: date, minutes: int, fold: int = 0) -> datetime:
         days, minute = divmod(minutes, 24 * 60)
-        local = datetime.combine(day + timedelta(days=days), time(minute // 60, minute % 60), self.zone)
+        local = datetime.combine(day + timedelta(days=days), time(minute // 60, minute % 60, fold=fold), self.zone)
         return local.astimezone(UTC)
 
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
+from math import ceil
 from typing import Any, Protocol
 from urllib.parse import urlencode
 
@@ -23,6 +24,7 @@ from app.gateways.http import Answer, Failure, HttpClient, TransportError
 from app.gateways.signing import sign
 
 MAX_RETRY_AFTER_SECONDS = 24 * 3600
+MIN_RETRY_AFTER_SECONDS = 1
 DEFAULT_RETRY_AFTER_SECONDS = 30
 
 
@@ -158,15 +160,18 @@ def outcome_of(answer: Answer, now: datetime) -> Outcome:
 
 
 def _retry_after(value: str | None, now: datetime) -> int:
-    """Read Retry-After, seconds or a date; bounded, so that no gateway stops a person's sequence for ever."""
+    """Read Retry-After, seconds or a date.
+
+    Bounded both ways: no gateway stops a person's sequence for ever, and "at once" does not make us spin.
+    """
     text = (value or "").strip()
     if text.isascii() and text.isdigit():
-        return min(int(text[:9]), MAX_RETRY_AFTER_SECONDS)
+        return max(MIN_RETRY_AFTER_SECONDS, min(int(text[:9]), MAX_RETRY_AFTER_SECONDS))
     try:
         seconds = (parsedate_to_datetime(text) - now).total_seconds()
     except (ValueError, TypeError):
         return DEFAULT_RETRY_AFTER_SECONDS
-    return max(0, min(int(seconds), MAX_RETRY_AFTER_SECONDS))
+    return max(MIN_RETRY_AFTER_SECONDS, min(ceil(seconds), MAX_RETRY_AFTER_SECONDS))
 
 
 def _inbox_messages(answer: Answer) -> list[dict[str, Any]]:

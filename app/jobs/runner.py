@@ -78,7 +78,8 @@ class Runner:
     async def stop(self) -> None:
         """Claim nothing more, let what is under way finish within the grace time, then let go."""
         self._context.stopping.set()
-        self._scheduler.pause()
+        if self._scheduler.running:
+            self._scheduler.pause()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(self._context.settings.grace_seconds):
                 await self.dispatcher.idle()
@@ -88,7 +89,8 @@ class Runner:
         if self._waker is not None:
             self._waker.cancel()
             await asyncio.gather(self._waker, return_exceptions=True)
-        self._scheduler.shutdown(wait=False)
+        if self._scheduler.running:
+            self._scheduler.shutdown(wait=False)
 
     async def _wake(self) -> None:
         """Run the quick passes at once when something was enrolled, answered or changed."""

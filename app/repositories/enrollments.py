@@ -34,8 +34,8 @@ _COLUMNS = """
 _ONE = f"SELECT {_COLUMNS} FROM follow_up_enrollment e JOIN contact c ON c.id = e.contact_id WHERE e.id = $1"
 _CHANGE = """
     UPDATE follow_up_enrollment
-    SET state = $2, reason = $3, reason_until = NULL, due_at = $4, claim_token = NULL,
-        ended_at = CASE WHEN $2 = 'stopped' THEN $5::timestamptz ELSE ended_at END
+    SET state = $2::text, reason = $3, reason_until = NULL, due_at = $4, claim_token = NULL,
+        ended_at = CASE WHEN $2::text = 'stopped' THEN $5::timestamptz ELSE ended_at END
     WHERE id = $1
 """
 _LOOKED_AT = """

@@ -30,7 +30,17 @@ _INSERT = """
 """
 _NOT_SENT = """
     WITH record AS (
-        UPDATE follow_up_record SET status = 'not_sent' WHERE id = $1 RETURNING id
+        UPDATE follow_up_record SET status = 'not_sent' WHERE id = $1 RETURNING id, contact_id, kind
+    ), person AS (
+        -- It had counted as sent; now the last message is the one before it.
+        UPDATE contact c
+        SET last_sent_at = greatest(
+                (SELECT max(coalesce(o.sent_at, o.reserved_at)) FROM follow_up_record o
+                 WHERE o.contact_id = c.id AND o.id <> record.id AND o.status IN ('sent', 'unknown')),
+                (SELECT max(m.sent_at) FROM chat_message m
+                 WHERE m.contact_id = c.id AND m.direction = 'outbound' AND m.record_id IS NULL)),
+            opening_sent_at = CASE WHEN record.kind = 'opening' THEN NULL ELSE c.opening_sent_at END
+        FROM record WHERE c.id = record.contact_id
     )
     UPDATE follow_up_enrollment e
     SET open_record_id = NULL, due_at = CASE WHEN e.state = 'active' THEN $2::timestamptz END, claim_token = NULL,
@@ -38,8 +48,8 @@ _NOT_SENT = """
     FROM record WHERE e.open_record_id = record.id
 """
 _SETTLE = """
-    UPDATE follow_up_record SET status = $2, error = $3,
-        sent_at = CASE WHEN $2 = 'unknown' THEN coalesce(sent_at, $4) ELSE sent_at END
+    UPDATE follow_up_record SET status = $2::text, error = $3,
+        sent_at = CASE WHEN $2::text = 'unknown' THEN coalesce(sent_at, $4) ELSE sent_at END
     WHERE id = $1 AND status = 'reserved'
 """
 
@@ -65,6 +75,22 @@ async def find_records(connection: asyncpg.Connection, record_ids: Sequence[int]
         f"SELECT {_COLUMNS} FROM follow_up_record WHERE id = ANY($1::bigint[]) ORDER BY id", record_ids
     )
     return rows
+
+
+async def one_per_contact(connection: asyncpg.Connection, record_ids: Sequence[int]) -> list[list[int]]:
+    """Split records, oldest first, into lists of which each has at most one record of each contact."""
+    rows = await connection.fetch(
+        """
+        SELECT array_agg(id ORDER BY id) AS ids
+        FROM (
+            SELECT id, row_number() OVER (PARTITION BY contact_id ORDER BY id) AS turn
+            FROM follow_up_record WHERE id = ANY($1::bigint[])
+        ) AS r
+        GROUP BY turn ORDER BY turn
+        """,
+        record_ids,
+    )
+    return [row["ids"] for row in rows]
 
 
 async def open_places(connection: asyncpg.Connection, record_ids: Sequence[int]) -> list[asyncpg.Record]:

@@ -51,9 +51,12 @@ _UNKNOWN = """
     ), record AS (
         UPDATE follow_up_record r SET status = 'unknown', sent_at = coalesce(r.sent_at, $1), error = i.error
         FROM input i WHERE r.id = i.record_id AND r.status IN ('reserved', 'unknown')
-        RETURNING r.id, r.contact_id
+        RETURNING r.id, r.contact_id, r.kind
     ), person AS (
-        UPDATE contact c SET last_sent_at = greatest(c.last_sent_at, $1)
+        UPDATE contact c
+        SET last_sent_at = greatest(c.last_sent_at, $1),
+            opening_sent_at = CASE WHEN r.kind = 'opening' THEN coalesce(c.opening_sent_at, $1)
+                              ELSE c.opening_sent_at END
         FROM record r WHERE c.id = r.contact_id
     )
     UPDATE follow_up_enrollment e
@@ -82,25 +85,38 @@ _RELEASED = """
     WHERE e.open_record_id = i.record_id
 """
 
+# reserved_at stays: the time in which a record may be repeated runs from the first try.
 _RETRY = """
-    UPDATE follow_up_record SET status = 'reserved', attempts = attempts + 1, reserved_at = $2
+    UPDATE follow_up_record SET status = 'reserved', attempts = attempts + 1
     WHERE id = ANY($1::bigint[]) AND status IN ('reserved', 'unknown')
 """
 
+# Waits for nobody: a row that is locked comes back at the end of its lease.
 _RELEASE_CLAIM = """
     UPDATE follow_up_enrollment SET due_at = $1, claim_token = NULL
-    WHERE id = ANY($2::bigint[]) AND claim_token = $3 AND open_record_id IS NULL
+    WHERE id IN (
+        SELECT id FROM follow_up_enrollment
+        WHERE id = ANY($2::bigint[]) AND claim_token = $3 AND open_record_id IS NULL
+        FOR NO KEY UPDATE SKIP LOCKED
+    )
 """
 
 _LOST_MANUAL = """
-    UPDATE follow_up_record SET status = 'unknown', sent_at = coalesce(sent_at, reserved_at),
-        error = 'the process ended before the outcome was known'
-    WHERE id IN (
-        SELECT id FROM follow_up_record
-        WHERE status = 'reserved' AND enrollment_id IS NULL AND reserved_at < $1
-        ORDER BY reserved_at LIMIT $2 FOR UPDATE SKIP LOCKED
+    WITH lost AS (
+        UPDATE follow_up_record SET status = 'unknown', sent_at = coalesce(sent_at, reserved_at),
+            error = 'the process ended before the outcome was known'
+        WHERE id IN (
+            SELECT id FROM follow_up_record
+            WHERE status = 'reserved' AND enrollment_id IS NULL AND reserved_at < $1
+            ORDER BY reserved_at LIMIT $2 FOR UPDATE SKIP LOCKED
+        )
+        RETURNING id, contact_id, bot_id, sent_at
+    ), person AS (
+        UPDATE contact c SET last_sent_at = greatest(c.last_sent_at, l.sent_at)
+        FROM (SELECT contact_id, max(sent_at) AS sent_at FROM lost GROUP BY contact_id) AS l
+        WHERE c.id = l.contact_id
     )
-    RETURNING id, contact_id, bot_id
+    SELECT id, contact_id, bot_id FROM lost
 """
 
 
@@ -144,10 +160,10 @@ async def write_released(connection: asyncpg.Connection, now: datetime, released
     await connection.execute(_RELEASED, now, *zip(*rows, strict=True))
 
 
-async def mark_retried(connection: asyncpg.Connection, record_ids: Sequence[int], now: datetime) -> None:
+async def mark_retried(connection: asyncpg.Connection, record_ids: Sequence[int]) -> None:
     """Reserve records again for another try with the same key."""
     if record_ids:
-        await connection.execute(_RETRY, record_ids, now)
+        await connection.execute(_RETRY, record_ids)
 
 
 async def release_claim(connection: asyncpg.Connection, ids: Sequence[int], token: uuid.UUID, due_at: datetime) -> None:
@@ -170,7 +186,9 @@ _PASSED = """
         reason = CASE WHEN e.state = 'active' THEN i.next_reason ELSE e.reason END,
         reason_until = CASE WHEN e.state = 'active' THEN i.next_due_at END,
         open_record_id = NULL, claim_token = NULL, opening_pending = false,
-        opening_at = CASE WHEN e.opening_pending THEN coalesce(e.opening_at, $1) ELSE e.opening_at END
+        opening_at = CASE WHEN e.opening_pending THEN coalesce(e.opening_at, (
+            SELECT coalesce(r.sent_at, r.reserved_at) FROM follow_up_record r WHERE r.id = e.open_record_id
+        ), $1) ELSE e.opening_at END
     FROM unnest($2::bigint[], $3::int[], $4::int[], $5::bigint[], $6::int[], $7::bigint[], $8::timestamptz[],
                 $9::text[])
         AS i(id, next_day, after_order, after_script_id, rotation_order, rotation_script_id, next_due_at, next_reason)

@@ -9,6 +9,7 @@ from app.domain.followup import position_key
 from app.repositories import lists
 from app.routers import queries
 from app.routers.deps import ContextDep, PathId, get_context
+from app.routers.lean import LeanRoute
 from app.routers.responses import problems
 from app.routers.tags import Tag
 from app.schemas.followup import (
@@ -24,7 +25,7 @@ from app.schemas.followup import (
 from app.services import config_stats, configs, preview
 from app.services.configs import ConfigView
 
-router = APIRouter(prefix="/api/followup-configs", tags=[Tag.FOLLOWUP_CONFIGS])
+router = APIRouter(prefix="/api/followup-configs", tags=[Tag.FOLLOWUP_CONFIGS], route_class=LeanRoute)
 _filters = queries.Query(ConfigFilter)
 
 

@@ -10,11 +10,12 @@ from app.repositories.database import Database
 from app.repositories.records_list import RecordFilter
 from app.routers import queries
 from app.routers.deps import get_context
+from app.routers.lean import LeanRoute
 from app.routers.responses import problems
 from app.routers.tags import Tag
 from app.schemas.followup import RecordConditions, RecordPage, RecordQuery, csv_head, csv_lines
 
-router = APIRouter(prefix="/api/followup-records", tags=[Tag.FOLLOWUP_RECORDS])
+router = APIRouter(prefix="/api/followup-records", tags=[Tag.FOLLOWUP_RECORDS], route_class=LeanRoute)
 _page = queries.Query(RecordQuery)
 _conditions = queries.Query(RecordConditions)
 

@@ -54,7 +54,8 @@ async def count_as_sent(
     script_ids = [row["open_script_id"] for row in rows if row["open_script_id"] is not None]
     scripts = await sequence_store.load_scripts(connection, script_ids)
     limits = limits_of(context.settings)
-    await results.write_record_sent(connection, now, record_ids)
+    for together in await store.one_per_contact(connection, record_ids):
+        await results.write_record_sent(connection, now, together)
     passed = []
     for row in rows:
         script = scripts.get(row["open_script_id"])

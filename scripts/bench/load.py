@@ -11,8 +11,11 @@ import json
 import sys
 import time
 from dataclasses import asdict, dataclass
+from typing import cast
 
 import uvloop
+
+_MOST_SECONDS = 120.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,10 +45,10 @@ class _Connection(asyncio.Protocol):
         self._run = run
         self._received = bytearray()
         self._sent_at = 0.0
+        self._waits = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        self._transport = cast("asyncio.Transport", transport)  # uvloop's is no subclass
         self._next()
 
     def data_received(self, data: bytes) -> None:
@@ -61,10 +64,12 @@ class _Connection(asyncio.Protocol):
         self._next()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._run.lost(exc)
+        if self._waits:
+            self._run.lost(exc)
 
     def _next(self) -> None:
-        if self._run.take():
+        self._waits = self._run.take()
+        if self._waits:
             self._sent_at = time.perf_counter()
             self._transport.write(self._request)
         else:
@@ -93,8 +98,7 @@ class _Run:
             self.done.set_result(None)
 
     def lost(self, error: Exception | None) -> None:
-        if len(self.seconds) < self._wanted and self._left > 0:
-            self._fail(error or ConnectionError("the server closed a connection"))
+        self._fail(error or ConnectionError("the server closed a connection"))
 
     def _fail(self, error: Exception) -> None:
         if not self.done.done():
@@ -114,7 +118,8 @@ async def _main(port: int, path: str, requests: int, connections: int) -> Load:
     loop = asyncio.get_running_loop()
     for _ in range(connections):
         await loop.create_connection(lambda: _Connection(request, run), "127.0.0.1", port)
-    await run.done
+    async with asyncio.timeout(_MOST_SECONDS):
+        await run.done
     took = time.perf_counter() - began
     times = sorted(run.seconds)
     return Load(requests / took, times[len(times) // 2] * 1000, times[len(times) * 99 // 100] * 1000)

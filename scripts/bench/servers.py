@@ -31,12 +31,12 @@ class Server:
 
 
 @asynccontextmanager
-async def our_server(url: str) -> AsyncIterator[Server]:
-    """Start the real service as its users do, without the scheduler and without a log line for each request."""
+async def our_server(url: str, *, jobs: bool = False) -> AsyncIterator[Server]:
+    """Start the real service as its users do, by default without the scheduler, and without a log line per request."""
     port = free_port()
     settings = {
         "DATABASE_URL": url,
-        "HUIYIN_JOBS": "false",
+        "HUIYIN_JOBS": str(jobs),
         "HUIYIN_DEMO": "false",
         "HUIYIN_LOG_LEVEL": "WARNING",
         "HUIYIN_POOL_SIZE": str(POOL_SIZE),

@@ -153,8 +153,12 @@ def after_send(step: Step, sequence: Sequence, limits: Limits, now: datetime) ->
         return Wait(Reason.INTERVAL, gap_end)
     if step.script is None and following.script.day_number == 1:
         return Wait(Reason.WAITING_REPLY, now + limits.first_wait)
-    interval_end = now + _more_than(following.script.interval_hours)
-    return Wait(Reason.INTERVAL, interval_end) if interval_end >= gap_end else Wait(Reason.MIN_GAP, gap_end)
+    reason, moment = Reason.INTERVAL, now + _more_than(following.script.interval_hours)
+    if gap_end > moment:
+        reason, moment = Reason.MIN_GAP, gap_end
+    if step.script is None and now + limits.first_wait > moment:
+        reason, moment = Reason.WAITING_REPLY, now + limits.first_wait
+    return Wait(reason, moment)
 
 
 def is_right_after_opening(facts: Facts) -> bool:

@@ -3,6 +3,7 @@
 import asyncio
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 
 import structlog
 
@@ -39,6 +40,7 @@ class Dispatcher:
         self._limits = limits_of(context.settings)
         self._marks: dict[int, Watermark] = {}
         self._bots: dict[int, _BotState] = {}
+        self._is_sweep_due = False
         self.sent = 0
         """Messages that left through this dispatcher since it was made."""
 
@@ -47,16 +49,22 @@ class Dispatcher:
         if self._context.stopping.is_set():
             return
         now = self._context.clock.now()
+        is_sweep = self._is_sweep_due
         async with self._context.database.connection() as connection:
-            bots = await store.due_bots(connection, now, self._marks)
+            bots = await store.due_bots(connection, now, {} if is_sweep else self._marks)
+        if is_sweep:
+            # Only where somebody is due: elsewhere each tick would walk the dead entries again, sweep after sweep.
+            self._is_sweep_due = False
+            for bot in bots:
+                self._marks.pop(bot["id"], None)
         for bot in bots:
             state = self._bots.setdefault(bot["id"], _BotState())
             if state.task is None or state.task.done():
                 state.task = asyncio.create_task(self._work(bot, state), name=f"dispatch-{bot['id']}")
 
     async def sweep(self) -> None:
-        """Forget the watermarks: the next tick also finds rows that came in late or fell back below them."""
-        self._marks.clear()
+        """Let the next tick look without the watermarks, for rows that came in late or fell back below them."""
+        self._is_sweep_due = True
 
     async def idle(self) -> None:
         """Wait until everything that was started is done."""
@@ -70,13 +78,14 @@ class Dispatcher:
         await self.idle()
 
     async def _work(self, bot: Row, state: _BotState) -> None:
-        try:
-            lanes = LANES if bot["delivery_kind"] == "webchat" or state.circuit.allowed > 1 else 1
-            async with asyncio.TaskGroup() as group:
-                for _lane in range(lanes):
-                    group.create_task(self._lane(bot, state))
-        except* Exception as errors:
-            log.exception("a dispatch ended early", bot_id=bot["id"], exc_info=errors)
+        lanes = LANES if bot["delivery_kind"] == "webchat" or not state.circuit.opened else 1
+        # Each lane for itself: one that fails must not cut what the other has on its way to people.
+        ends = await asyncio.gather(*(self._lane(bot, state) for _ in range(lanes)), return_exceptions=True)
+        for error in ends:
+            if isinstance(error, Exception):
+                # What is claimed comes back by its lease; what was rolled back lies below the mark.
+                self._marks.pop(bot["id"], None)
+                log.error("a dispatch ended early", bot_id=bot["id"], exc_info=error)
 
     async def _lane(self, bot: Row, state: _BotState) -> None:
         while not self._context.stopping.is_set():
@@ -85,23 +94,27 @@ class Dispatcher:
                 result = await self._webchat(bot, mark)
             else:
                 result = await self._webhook(bot, state, mark)
-            if result.mark is None:
+            if not result.taken:
                 return
-            self._marks[bot["id"]] = max(self._marks.get(bot["id"], BEGINNING), result.mark)
             self.sent += result.sent
 
+    def _advance(self, bot_id: int, mark: Watermark) -> None:
+        """Let the next batch begin behind one whose rows are taken, instead of walking over its locks again."""
+        self._marks[bot_id] = max(self._marks.get(bot_id, BEGINNING), mark)
+
     async def _webchat(self, bot: Row, mark: Watermark) -> webchat.BatchResult:
-        now = self._context.clock.now()
         limit = self._context.settings.dispatch_batch
-        return await webchat.send_batch(self._context, bot["id"], self._limits, mark, limit, now)
+        taken = partial(self._advance, bot["id"])
+        return await webchat.send_batch(self._context, bot["id"], self._limits, mark, limit, taken)
 
     async def _webhook(self, bot: Row, state: _BotState, mark: Watermark) -> webchat.BatchResult:
         now = self._context.clock.now()
         limit = state.circuit.batch_limit(now, self._context.settings.gateway_concurrency)
         if limit == 0:
-            return webchat.BatchResult(0, 0, None)
+            return webchat.BatchResult(0, 0)
+        taken = partial(self._advance, bot["id"])
         batch = await webhook.send_batch(
-            self._context, self._messenger, channel_of(bot), self._limits, mark, limit, bot["rate_per_second"]
+            self._context, self._messenger, channel_of(bot), self._limits, mark, limit, bot["rate_per_second"], taken
         )
         state.circuit.record(successes=batch.successes, failures=batch.failures, now=self._context.clock.now())
         return batch.result

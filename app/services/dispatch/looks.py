@@ -17,12 +17,16 @@ from app.domain.followup import (
     Step,
     Wait,
     after_send,
+    blockers,
     decide,
     passed,
 )
 from app.repositories.dispatch import NextPlace
 
 Row = Mapping[str, Any]
+
+_HOLDS_REPEATS = frozenset({Reason.NEEDS_REVIEW, Reason.HUMAN_TAKEOVER, Reason.OUTSIDE_WINDOW})
+"""What holds up a repeat too; intervals and caps do not, because they count the message that is being repeated."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,10 +120,10 @@ def _settle_open(
     now: datetime,
 ) -> Look | None:
     if rules.is_idempotent and now < until:
-        barrier = decide(facts_of(row, ()), sequence, rules.limits, now)
-        blocked = isinstance(barrier, End) or (isinstance(barrier, Wait) and barrier.until is None)
-        place = place_after_open(row, sequence, rules.limits, open_script, now)
-        return barrier if blocked else Retry(row["open_record_id"], place)
+        for barrier in blockers(facts_of(row, ()), sequence, rules.limits, now):
+            if isinstance(barrier, End) or barrier.until is None or barrier.reason in _HOLDS_REPEATS:
+                return barrier
+        return Retry(row["open_record_id"], place_after_open(row, sequence, rules.limits, open_script, now))
     if row["open_status"] == "reserved":
         return Uncertain(row["open_record_id"], max(until, now))
     if now < until:

@@ -1,5 +1,6 @@
 """Sending into web chats: lock, decide and write in one transaction, so that a crash leaves nothing half done."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -17,21 +18,26 @@ from app.services.events import add_events
 
 @dataclass(frozen=True, slots=True)
 class BatchResult:
-    """What a batch did: how many rows it took, how many messages left, where the next one begins."""
+    """What a batch did: how many rows it took, how many messages left."""
 
     taken: int
     sent: int
-    mark: Watermark | None
+
+
+Taken = Callable[[Watermark], None]
+"""Told where the next batch begins as soon as the rows of this one are taken."""
 
 
 async def send_batch(
-    context: Context, bot_id: int, limits: Limits, mark: Watermark, limit: int, now: datetime
+    context: Context, bot_id: int, limits: Limits, mark: Watermark, limit: int, taken: Taken
 ) -> BatchResult:
     """Take up to ``limit`` due people of a web-chat bot, oldest first, and write to those who may be written to."""
+    now = context.clock.now()
     async with context.database.transaction() as connection:
         rows = await store.lock_due(connection, bot_id, now, mark, limit)
         if not rows:
-            return BatchResult(0, 0, None)
+            return BatchResult(0, 0)
+        taken((rows[-1]["due_at"], rows[-1]["id"]))
         assessed = await assess(connection, rows, context.settings, limits, is_idempotent=False, now=now)
         moves = Moves(assessed.sequences, limits, now)
         sends: list[Outgoing] = []
@@ -54,8 +60,7 @@ async def send_batch(
         await store.settle(connection, now, refused)
         await write_uncertain(connection, now, uncertain)
         await results.write_passed(connection, now, passed)
-    last = rows[-1]
-    return BatchResult(len(rows), len(sends), (last["due_at"], last["id"]))
+    return BatchResult(len(rows), len(sends))
 
 
 async def write_uncertain(

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
+import asyncpg
 import structlog
 
 from app.domain.followup import End, Limits, Reason, Send, Wait
@@ -32,7 +33,7 @@ from app.services.context import Context
 from app.services.dispatch.batch import Moves, assess, settled_of
 from app.services.dispatch.inboxes import ask_inboxes
 from app.services.dispatch.looks import CountsAsSent, Look, Retry, Uncertain
-from app.services.dispatch.webchat import BatchResult, write_uncertain
+from app.services.dispatch.webchat import BatchResult, Taken, write_uncertain
 from app.services.events import add_events
 
 log = structlog.get_logger(__name__)
@@ -40,6 +41,9 @@ log = structlog.get_logger(__name__)
 FIRST_PAUSE = timedelta(seconds=5)
 LONGEST_PAUSE = timedelta(hours=1)
 INBOX_PAUSE = timedelta(minutes=1)
+HAND_BACK_PAUSE = timedelta(seconds=1)
+WRITE_PAUSES = (0.1, 0.2, 0.5, 1.0, 2.0, 4.0, 8.0, 8.0)
+"""Seconds between tries to write outcomes while the database is away; what a gateway said is known only here."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +56,11 @@ class Reserved:
     place: NextPlace
     """Where the enrollment stands once it left."""
 
+    @property
+    def is_repeat(self) -> bool:
+        """Whether this record was tried before."""
+        return self.row["open_record_id"] == self.record_id
+
 
 @dataclass(frozen=True, slots=True)
 class GatewayBatch:
@@ -62,7 +71,7 @@ class GatewayBatch:
     failures: int
 
 
-async def send_batch(
+async def send_batch(  # noqa: PLR0913, PLR0917 - the parts of one decision
     context: Context,
     messenger: Messenger,
     channel: Channel,
@@ -70,6 +79,7 @@ async def send_batch(
     mark: Watermark,
     limit: int,
     rate_per_second: float | None,
+    taken: Taken,
 ) -> GatewayBatch:
     """Take up to ``limit`` due people of a gateway's bot and write to those who may be written to."""
     now = context.clock.now()
@@ -80,16 +90,16 @@ async def send_batch(
         claimed = await store.claim(connection, channel.bot_id, now, mark, limit, lease_end, token) if limit else []
         await bots_pacing.use_slots(connection, channel.bot_id, start, rate_per_second, len(claimed))
     if not claimed:
-        return GatewayBatch(BatchResult(0, 0, None), 0, 0)
+        return GatewayBatch(BatchResult(0, 0), 0, 0)
+    taken(max((row["due_at"], row["id"]) for row in claimed))
     ids = [row["id"] for row in claimed]
-    last = max((row["due_at"], row["id"]) for row in claimed)
     unreachable = await _ask(context, messenger, channel, limits, ids, token)
     reserved = await _reserve(context, channel, limits, ids, token, unreachable)
     outcomes = await _deliver(context, messenger, channel, reserved, start, rate_per_second)
-    await write_outcomes(context, channel, list(zip(reserved, outcomes, strict=True)))
+    await _write_patiently(context, channel, list(zip(reserved, outcomes, strict=True)))
     failures = sum(isinstance(outcome, Unknown) or _is_down(outcome) for outcome in outcomes)
     sent = sum(isinstance(outcome, Sent) for outcome in outcomes)
-    return GatewayBatch(BatchResult(len(ids), sent, last), len(outcomes) - failures, failures)
+    return GatewayBatch(BatchResult(len(ids), sent), len(outcomes) - failures, failures)
 
 
 def _is_down(outcome: Outcome) -> bool:
@@ -106,8 +116,15 @@ async def _ask(
     async with context.database.transaction() as connection:
         rows = await store.lock_claimed(connection, ids, token)
         assessed = await assess(connection, rows, context.settings, limits, is_idempotent=channel.idempotent, now=now)
-    about_to_send = [row for row, found in assessed.looks if isinstance(found, Send) and found.step.script is not None]
+    about_to_send = [row for row, found in assessed.looks if _asks_first(row, found)]
     return await ask_inboxes(context, messenger, channel, about_to_send)
+
+
+def _asks_first(row: Row, found: Look) -> bool:
+    """Tell whether a look is about to send something that an answer in the inbox would stop; an opening is not."""
+    if isinstance(found, Send):
+        return found.step.script is not None
+    return isinstance(found, Retry) and row["open_script_id"] is not None
 
 
 async def _reserve(
@@ -148,7 +165,7 @@ async def _reserve(
         await store.settle(connection, now, refused)
         await write_uncertain(connection, now, uncertain)
         await results.write_passed(connection, now, passed)
-        await results.mark_retried(connection, [row["open_record_id"] for row, _ in retried], now)
+        await results.mark_retried(connection, [row["open_record_id"] for row, _ in retried])
     await _hand_back(context, set(ids) - {row["id"] for row in rows}, token)
     return [
         Reserved(row, record_ids[row["id"]], _delivery(row, record_ids[row["id"]], outgoing), moves.place_of(outgoing))
@@ -160,11 +177,11 @@ async def _hand_back(context: Context, ids: set[int], token: UUID) -> None:
     """Give back people who are being answered for right now, in a transaction that holds nothing else."""
     if ids:
         async with context.database.transaction() as connection:
-            await results.release_claim(connection, sorted(ids), token, context.clock.now())
+            await results.release_claim(connection, sorted(ids), token, context.clock.now() + HAND_BACK_PAUSE)
 
 
 def _unless_unreachable(row: Row, look: Look, unreachable: frozenset[int], now: datetime) -> Look:
-    if isinstance(look, Send) and row["id"] in unreachable:
+    if isinstance(look, (Send, Retry)) and row["id"] in unreachable:
         return Wait(Reason.INBOX_UNREACHABLE, now + INBOX_PAUSE)
     return look
 
@@ -197,6 +214,16 @@ async def _deliver(
     return list(await asyncio.gather(*(one(index, item) for index, item in enumerate(reserved))))
 
 
+async def _write_patiently(context: Context, channel: Channel, outcomes: list[tuple[Reserved, Outcome]]) -> None:
+    for pause in WRITE_PAUSES:
+        try:
+            return await write_outcomes(context, channel, outcomes)
+        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+            log.warning("outcomes could not be written yet", bot_id=channel.bot_id, error=repr(error))
+            await asyncio.sleep(pause)
+    return await write_outcomes(context, channel, outcomes)
+
+
 async def write_outcomes(context: Context, channel: Channel, outcomes: list[tuple[Reserved, Outcome]]) -> None:
     """Write what became of a batch, and when each enrollment is looked at again."""
     if not outcomes:
@@ -217,6 +244,10 @@ async def write_outcomes(context: Context, channel: Channel, outcomes: list[tupl
                 else:
                     unknown.append((item.record_id, error, now + hold))
                     told.append((channel.bot_id, item.row["contact_id"], {"record_id": item.record_id}))
+            case NotSent(error, seconds) if item.is_repeat:
+                # An earlier try may have arrived: another record would be another message.
+                tried = pause_after(item.row["open_attempts"] or 1)
+                unknown.append((item.record_id, error, now + (timedelta(seconds=seconds) if seconds else tried)))
             case _:
                 released.append(released_of(item, outcome, now))
     async with context.database.transaction() as connection:

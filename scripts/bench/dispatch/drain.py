@@ -3,6 +3,7 @@
 import os
 import statistics
 import sys
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -41,7 +42,14 @@ async def webchat() -> list[Row]:
 
 
 async def rounds(
-    postgres: Postgres, template: str, jobs: int, limit: str, options: dict[str, Any], count: int = ROUNDS
+    postgres: Postgres,
+    template: str,
+    jobs: int,
+    limit: str,
+    options: dict[str, Any],
+    *,
+    count: int = ROUNDS,
+    after: Callable[[], Awaitable[None]] | None = None,
 ) -> tuple[list[Round], list[Round]]:
     """Drain copies of ``template`` by both sides in turns; the first round compares what they wrote."""
     sides = {"ours": {"works": ["drain"]}, limit: {}}
@@ -53,6 +61,8 @@ async def rounds(
                 done = await one_round(postgres, side, {"url": url, **sides[side], **options})
                 assert done.jobs == jobs, f"{side} sent {done.jobs} of {jobs}"
                 seen[side].append(done)
+                if after is not None:
+                    await after()
                 if number == 0:
                     written.append(await results(url))
             print(f"  {side}: {done.jobs / done.seconds:,.0f} jobs/s", file=sys.stderr, flush=True)

@@ -70,9 +70,8 @@ class Drain:
                 rows = await lock.fetch(now, *self.mark)
                 if not rows:
                     return
+                self.mark = max(self.mark, (rows[-1]["due_at"], rows[-1]["id"]))
                 await write.fetch(now, *zip(*map(self.next_message, rows), strict=True), now + INTERVAL)
-            last = rows[-1]
-            self.mark = max(self.mark, (last["due_at"], last["id"]))
             self.sent += len(rows)
 
     def next_message(self, row: asyncpg.Record) -> tuple[object, ...]:

@@ -6,12 +6,8 @@ from typing import Any
 
 from pydantic import SecretStr
 
-from app.clock import SystemClock
 from app.config import Settings
-from app.gateways.http import HttpClient
-from app.gateways.messenger import WebhookMessenger
-from app.ids import RandomIds
-from app.repositories.database import Database
+from app.main import create_app
 from app.services.context import Context
 from app.services.dispatch.dispatcher import Dispatcher
 from app.serving import calm_collector
@@ -21,13 +17,15 @@ WATCH_EVERY = 0.05
 
 
 async def prepare(options: dict[str, Any]) -> Work:
-    concurrency = options.get("concurrency", 200)
-    settings = Settings(database_url=SecretStr(options["url"]), gateway_concurrency=concurrency)
-    http = HttpClient(timeout_seconds=settings.gateway_timeout_seconds, max_connections=concurrency)
-    database = Database(options["url"], pool_size=settings.pool_size)
-    context = Context(settings, database, SystemClock(), RandomIds(), http, WebhookMessenger(http))
+    settings = Settings(
+        database_url=SecretStr(options["url"]),
+        gateway_concurrency=options.get("concurrency", 200),
+        jobs=False,
+        demo=False,
+    )
+    context: Context = create_app(settings).state.context
     dispatcher = Dispatcher(context, context.messenger)
-    async with database.connection(), database.connection():
+    async with context.database.connection(), context.database.connection():
         pass
     calm_collector()
 

@@ -6,13 +6,14 @@ figures out. It lives on until its input ends, so that its database connections 
 
 import asyncio
 import json
+import os
 import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import uvloop
 
@@ -59,15 +60,17 @@ async def worker(module: str, **options: object) -> AsyncIterator[Worker]:
 
 
 def serve(prepare: Prepare) -> None:
-    """Be the process."""
-    uvloop.run(_serve(prepare))
+    """Be the process; what others print goes where errors go."""
+    with os.fdopen(os.dup(1), "w", encoding="utf-8") as out:
+        os.dup2(2, 1)
+        uvloop.run(_serve(prepare, out))
 
 
-async def _serve(prepare: Prepare) -> None:
+async def _serve(prepare: Prepare, out: TextIO) -> None:
     work = await prepare(json.loads(sys.argv[1]))
-    print("ready", flush=True)
+    print("ready", file=out, flush=True)
     while await asyncio.to_thread(sys.stdin.readline):
         cpu, began = time.process_time(), time.perf_counter()
         figures = await work()
         times = {"seconds": time.perf_counter() - began, "cpu": time.process_time() - cpu}
-        print(json.dumps(times | figures), flush=True)
+        print(json.dumps(times | figures), file=out, flush=True)

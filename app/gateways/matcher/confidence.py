@@ -1,0 +1,64 @@
+"""From observations about a query and an entry to a confidence: one weighted sum and one curve.
+
+The weights were fitted by ``scripts/fit_matcher.py`` on ``tests/data/faq_dev.jsonl`` (a logistic regression whose
+weights may only have the sign that an observation's meaning allows), the curve so that 0.8 and 0.6 are the thresholds
+at which a bot should answer and suggest. Run the script again after changing an observation.
+"""
+
+import math
+from typing import Final, NamedTuple
+
+
+class Signals(NamedTuple):
+    """What speaks for an entry, and what against it; each about 0..1."""
+
+    cosine: float
+    """Between the query and the entry's best question."""
+    score: float
+    """What entries are ranked by; see `Index`."""
+    margin: float
+    """To the best other entry; negative unless this is the best. At most `MARGIN_CAP` either way."""
+    asked: float
+    """Share of the query's pieces, weighted by rarity, that the entry's questions contain."""
+    answered: float
+    """Share of the best question's pieces, weighted by rarity, that the query contains."""
+    elsewhere: float
+    """Share of the query's pieces that other entries contain and this one does not."""
+    kind_added: float
+    """The query asks for something (a time, a place, …) that the question does not ask for."""
+    kind_missing: float
+    """The question asks for something that the query does not ask for."""
+    negation: float
+    """One of them denies, the other does not."""
+    number: float
+    """The query names a number that the entry does not."""
+
+
+MARGIN_CAP: Final = 0.25
+SIGNS: Final = Signals(1, 1, 1, 1, 1, -1, -1, -1, -1, -1)
+"""The direction in which each signal may move the confidence."""
+HIGHEST: Final = 0.99
+"""Only the same text is 1."""
+
+
+class Weights(NamedTuple):
+    """The fitted sum: ``steepness * (bias + sum of weight * signal) + shift`` is the logit of the confidence."""
+
+    bias: float
+    signals: Signals
+    steepness: float
+    shift: float
+
+
+FITTED: Final[dict[bool, Weights]] = {
+    False: Weights(0.0, Signals(1, 1, 1, 1, 1, -1, -1, -1, -1, -1), 1.0, 0.0),
+    True: Weights(0.0, Signals(1, 1, 1, 1, 1, -1, -1, -1, -1, -1), 1.0, 0.0),
+}
+"""By `Encoder.lexical`."""
+
+
+def confidence(signals: Signals, weights: Weights) -> float:
+    """Give the confidence of an entry for a query that is not word for word one of its questions: 0..0.99."""
+    total = weights.bias + sum(w * s for w, s in zip(weights.signals, signals, strict=True))
+    logit = max(-30.0, min(30.0, weights.steepness * total + weights.shift))
+    return min(HIGHEST, 1 / (1 + math.exp(-logit)))
