@@ -44,16 +44,17 @@ from app.services.metrics import Metrics
 
 log = structlog.get_logger(__name__)
 
+# In this order a request looks for its route, and each router costs it a microsecond: what is asked most stands first.
 _ROUTERS = (
+    followup_records.router,
+    followup_configs.router,
+    followup_scripts.router,
+    sends.router,
+    enrollments.router,
     contacts.router,
     protection.router,
     contact_records.router,
     bots.router,
-    followup_configs.router,
-    followup_scripts.router,
-    sends.router,
-    followup_records.router,
-    enrollments.router,
     messages.router,
     webchat.router,
     health.router,
@@ -68,7 +69,9 @@ def create_app(settings: Settings, *, clock: Clock | None = None, ids: IdSource 
     """
     if settings.database_url is None:
         raise ValueError("create_app needs settings.database_url")
-    http = HttpClient(timeout_seconds=settings.gateway_timeout_seconds, max_connections=4 * settings.gateway_concurrency)
+    http = HttpClient(
+        timeout_seconds=settings.gateway_timeout_seconds, max_connections=4 * settings.gateway_concurrency
+    )
     context = Context(
         settings=settings,
         database=Database(settings.database_url.get_secret_value(), pool_size=settings.pool_size),

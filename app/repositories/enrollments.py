@@ -80,9 +80,7 @@ async def lock_candidates(connection: asyncpg.Connection, contact_ids: Sequence[
     return {row["id"]: row for row in await connection.fetch(_CANDIDATES, contact_ids)}
 
 
-async def ids_by_position(
-    connection: asyncpg.Connection, position_key: str, after: int, limit: int
-) -> list[int]:
+async def ids_by_position(connection: asyncpg.Connection, position_key: str, after: int, limit: int) -> list[int]:
     """Return contacts of a position by id, from an id on."""
     return [row["id"] for row in await connection.fetch(_BY_POSITION, position_key, after, limit)]
 
@@ -134,7 +132,7 @@ async def page(
         SELECT {_COLUMNS} FROM follow_up_enrollment e JOIN contact c ON c.id = e.contact_id
         WHERE e.id IN (
             SELECT e.id FROM follow_up_enrollment e WHERE {where}
-            ORDER BY e.id DESC LIMIT ${len(given) + 1} OFFSET ${len(given) + 2}
+            ORDER BY e.id DESC LIMIT (SELECT ${len(given) + 1}::bigint) OFFSET (SELECT ${len(given) + 2}::bigint)
         )
         ORDER BY e.id DESC
         """,

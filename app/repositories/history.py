@@ -27,7 +27,7 @@ async def page(
     total = await connection.fetchval(f"SELECT count(*) FROM chat_message WHERE {where}", *values)
     rows = await connection.fetch(
         f"SELECT {_COLUMNS} FROM chat_message WHERE {where} ORDER BY id DESC"
-        f" LIMIT ${len(values) + 1} OFFSET ${len(values) + 2}",
+        f" LIMIT (SELECT ${len(values) + 1}::bigint) OFFSET (SELECT ${len(values) + 2}::bigint)",
         *values,
         limit,
         offset,
@@ -40,9 +40,7 @@ async def find(connection: asyncpg.Connection, message_id: int) -> asyncpg.Recor
     return await connection.fetchrow(f"SELECT {_COLUMNS} FROM chat_message WHERE id = $1", message_id)
 
 
-async def lines_after(
-    connection: asyncpg.Connection, contact_id: int, after: int, limit: int
-) -> list[asyncpg.Record]:
+async def lines_after(connection: asyncpg.Connection, contact_id: int, after: int, limit: int) -> list[asyncpg.Record]:
     """Return up to ``limit`` messages of a person after a number, oldest first."""
     rows: list[asyncpg.Record] = await connection.fetch(_LINES, contact_id, after, limit)
     return rows

@@ -168,9 +168,7 @@ async def lock_contacts(connection: asyncpg.Connection, ids: Sequence[int]) -> d
     return {row["id"]: row for row in await connection.fetch(_LOCK_CONTACTS, ids)}
 
 
-async def known_external_ids(
-    connection: asyncpg.Connection, keys: Sequence[tuple[int, str]]
-) -> set[tuple[int, str]]:
+async def known_external_ids(connection: asyncpg.Connection, keys: Sequence[tuple[int, str]]) -> set[tuple[int, str]]:
     """Return which (bot id, message id) are stored already."""
     if not keys:
         return set()
@@ -195,9 +193,7 @@ async def sent_texts(
     return found
 
 
-async def insert_messages(
-    connection: asyncpg.Connection, messages: Sequence[NewMessage]
-) -> dict[tuple[int, int], int]:
+async def insert_messages(connection: asyncpg.Connection, messages: Sequence[NewMessage]) -> dict[tuple[int, int], int]:
     """Write messages; returns ids by (contact id, ordinal)."""
     if not messages:
         return {}

@@ -28,7 +28,7 @@ _CLAIM = """
 _SETTLE = """
     UPDATE outbox_event o
     SET status = i.status, due_at = i.due_at, last_error = i.error,
-        delivered_at = CASE WHEN i.status = 'delivered' THEN $1 END
+        delivered_at = CASE WHEN i.status = 'delivered' THEN $1::timestamptz END
     FROM unnest($2::bigint[], $3::text[], $4::timestamptz[], $5::text[]) AS i(id, status, due_at, error)
     WHERE o.id = i.id
 """

@@ -99,12 +99,14 @@ async def open_places(connection: asyncpg.Connection, record_ids: Sequence[int])
     return rows
 
 
-async def insert_by_hand(  # noqa: PLR0913, PLR0917 - the columns of a record
+async def insert_by_hand(
     connection: asyncpg.Connection, bot_id: int, contact_id: int, kind: str, texts: Sequence[ByHand], now: datetime
 ) -> list[int]:
     """Write reserved records (``manual`` or ``test``) and return their ids in order."""
-    columns = ([], [], [], []) if not texts else zip(
-        *((text.config_id, text.script_id, text.key, text.content) for text in texts), strict=True
+    columns = (
+        ([], [], [], [])
+        if not texts
+        else zip(*((text.config_id, text.script_id, text.key, text.content) for text in texts), strict=True)
     )
     rows = await connection.fetch(_INSERT, bot_id, contact_id, kind, now, *columns)
     return [row["id"] for row in rows]

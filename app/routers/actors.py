@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import Depends, Request
 
 
-def get_actor(request: Request) -> str:
+async def get_actor(request: Request) -> str:
     """Return the name under which the caller was let in; ``api`` where callers have none."""
     return str(getattr(request.state, "actor", "api"))
 

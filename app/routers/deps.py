@@ -12,10 +12,15 @@ from app.services.context import Context
 MAX_ID = 2**63 - 1
 
 
-def get_context(request: Request) -> Context:
+def context_of(request: Request) -> Context:
     """Return the context that ``create_app`` made."""
     context: Context = request.app.state.context
     return context
+
+
+async def get_context(request: Request) -> Context:
+    """Return the context as a dependency; async, because plain functions are sent to a thread each time."""
+    return context_of(request)
 
 
 async def get_session(context: Annotated[Context, Depends(get_context)]) -> AsyncIterator[AsyncSession]:
@@ -37,7 +42,7 @@ class Page:
         return (self.number - 1) * self.size
 
 
-def get_page(
+async def get_page(
     page: Annotated[int, Query(ge=1, le=100_000_000, description="页码,从 1 开始 (page, from 1)")] = 1,
     page_size: Annotated[int, Query(ge=1, le=500, description="每页数量 (rows per page)")] = 20,
 ) -> Page:

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Query, Request, Response
 from app.domain.followup import position_key
 from app.repositories import lists
 from app.routers import queries
-from app.routers.deps import ContextDep, PathId, get_context
+from app.routers.deps import ContextDep, PathId, context_of
 from app.routers.lean import LeanRoute
 from app.routers.responses import problems
 from app.routers.tags import Tag
@@ -42,7 +42,7 @@ async def list_configs(request: Request) -> Response:
     """List configs."""
     wanted = _filters.read(request)
     key = None if wanted.position is None else position_key(wanted.position)
-    async with get_context(request).database.connection() as connection:
+    async with context_of(request).database.connection() as connection:
         listed = await lists.configs_json(connection, position_key=key, is_active=wanted.is_active)
     return Response(listed, media_type="application/json")
 

@@ -9,7 +9,7 @@ from app.repositories import records_list
 from app.repositories.database import Database
 from app.repositories.records_list import RecordFilter
 from app.routers import queries
-from app.routers.deps import get_context
+from app.routers.deps import context_of
 from app.routers.lean import LeanRoute
 from app.routers.responses import problems
 from app.routers.tags import Tag
@@ -32,7 +32,7 @@ _conditions = queries.Query(RecordConditions)
 async def list_records(request: Request) -> Response:
     """List records."""
     wanted = _page.read(request)
-    async with get_context(request).database.connection() as connection:
+    async with context_of(request).database.connection() as connection:
         listed = await records_list.records_json(
             connection, _filter(wanted), page=wanted.page, page_size=wanted.page_size
         )
@@ -64,7 +64,7 @@ async def export_records(request: Request) -> StreamingResponse:
     """Export records as CSV."""
     wanted = _filter(_conditions.read(request))
     return StreamingResponse(
-        _csv(get_context(request).database, wanted),
+        _csv(context_of(request).database, wanted),
         media_type="text/csv; charset=utf-8",
         headers={"Content-Disposition": 'attachment; filename="followup-records.csv"'},
     )

@@ -7,7 +7,7 @@ from fastapi import APIRouter, Request, Response
 from app.models import FollowUpScript
 from app.repositories import lists
 from app.routers import queries
-from app.routers.deps import ContextDep, PathId, get_context
+from app.routers.deps import ContextDep, PathId, context_of
 from app.routers.lean import LeanRoute
 from app.routers.responses import problems
 from app.routers.tags import Tag
@@ -30,7 +30,7 @@ _filters = queries.Query(ScriptFilter)
 async def list_scripts(request: Request) -> Response:
     """List scripts."""
     wanted = _filters.read(request)
-    async with get_context(request).database.connection() as connection:
+    async with context_of(request).database.connection() as connection:
         listed = await lists.scripts_json(connection, config_id=wanted.config_id, day_number=wanted.day_number)
     return Response(listed, media_type="application/json")
 

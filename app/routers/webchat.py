@@ -6,7 +6,7 @@ from http import HTTPStatus
 from typing import Annotated, Any
 
 import asyncpg
-from fastapi import APIRouter, Header, Path, Query, Request
+from fastapi import APIRouter, Depends, Header, Path, Query, Request
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 
 from app.errors import NotFoundError
@@ -24,7 +24,29 @@ router = APIRouter(prefix="/api/webchat", tags=[Tag.WEBCHAT])
 LINES = 200
 PING_SECONDS = 15.0
 
-Token = Annotated[str, Path(min_length=16, max_length=64, pattern=r"^[\w-]+$")]
+Token = Annotated[
+    str,
+    Path(
+        min_length=16,
+        max_length=64,
+        pattern=r"^[A-Za-z0-9_-]+$",
+        description="聊天令牌,见联系人的 chat_url (the chat token, the end of the contact's chat_url)",
+        examples=["Jw3vXxk1cN5Gd0yq8RzT2hLbPfAa6MUe"],
+    ),
+]
+
+
+async def find_person(token: Token, context: ContextDep) -> asyncpg.Record:
+    """Return whose chat a token opens; before the answer begins, so that a stream can still be refused."""
+    async with context.database.connection() as connection:
+        person = await people.find_by_chat_token(connection, token)
+    if person is None:
+        raise NotFoundError("聊天链接无效或已失效 (this chat link is not valid)")
+    return person
+
+
+PersonDep = Annotated[Any, Depends(find_person)]
+"""An ``asyncpg.Record``; FastAPI cannot make a field of that class."""
 
 
 @router.get(
@@ -35,10 +57,13 @@ Token = Annotated[str, Path(min_length=16, max_length=64, pattern=r"^[\w-]+$")]
     responses=problems(HTTPStatus.NOT_FOUND),
 )
 async def read_lines(
-    token: Token, context: ContextDep, after: Annotated[int, Query(ge=0, le=MAX_ID - LINES)] = 0
+    person: PersonDep,
+    context: ContextDep,
+    after: Annotated[
+        int, Query(ge=0, le=MAX_ID - LINES, description="已读到的编号 (the last number that was read)")
+    ] = 0,
 ) -> dict[str, Any]:
     """Read a chat from a number on."""
-    person = await _person(context, token)
     return {"results": [dict(row) for row in await _lines(context, person["id"], after)]}
 
 
@@ -50,9 +75,8 @@ async def read_lines(
     response_model=ChatLines,
     responses=problems(HTTPStatus.NOT_FOUND),
 )
-async def write_line(token: Token, body: ChatIn, context: ContextDep) -> dict[str, Any]:
+async def write_line(person: PersonDep, body: ChatIn, context: ContextDep) -> dict[str, Any]:
     """Write as the person."""
-    person = await _person(context, token)
     name = body.client_id or context.ids.token()
     item = inbound.InboundItem(
         f"webchat-{person['id']}-{name}", None, person["id"], person["bot_id"], 0, body.content, None
@@ -69,13 +93,20 @@ async def write_line(token: Token, body: ChatIn, context: ContextDep) -> dict[st
     responses=problems(HTTPStatus.NOT_FOUND),
 )
 async def stream(
-    token: Token,
+    person: PersonDep,
     request: Request,
     context: ContextDep,
-    last_event_id: Annotated[int, Header(alias="Last-Event-ID", ge=0, le=MAX_ID - LINES)] = 0,
+    last_event_id: Annotated[
+        int,
+        Header(
+            alias="Last-Event-ID",
+            ge=0,
+            le=MAX_ID - LINES,
+            description="已收到的最后编号,浏览器自动携带 (the last number received; browsers send it by themselves)",
+        ),
+    ] = 0,
 ) -> AsyncIterable[ServerSentEvent]:
     """Send the chat's messages after the last one that the reader saw, then new ones as they come."""
-    person = await _person(context, token)
     live: LiveHistory = request.app.state.live
     seen = last_event_id
     async with live.watch(person["id"]) as watch:
@@ -97,14 +128,6 @@ async def _wait(context: Context, changed: asyncio.Event) -> None:
     finally:
         for wait in waits:
             wait.cancel()
-
-
-async def _person(context: Context, token: str) -> asyncpg.Record:
-    async with context.database.connection() as connection:
-        person = await people.find_by_chat_token(connection, token)
-    if person is None:
-        raise NotFoundError("聊天链接无效或已失效 (this chat link is not valid)")
-    return person
 
 
 async def _lines(context: Context, contact_id: int, after: int) -> list[asyncpg.Record]:

@@ -26,9 +26,9 @@ class EnrollIn(Input):
     ] = None
     opening: Annotated[Flag, Field(description="是否发送开场白 (whether to send the opening)")] = True
     config_id: Annotated[Id | None, Field(description="指定配置,默认按岗位匹配 (default: by position)")] = None
-    restart: Annotated[
-        Flag, Field(description="已结束的复聊重新开始 (start anew for people whose sequence ended)")
-    ] = False
+    restart: Annotated[Flag, Field(description="已结束的复聊重新开始 (start anew for people whose sequence ended)")] = (
+        False
+    )
 
     @model_validator(mode="after")
     def _one_of_two(self) -> Self:

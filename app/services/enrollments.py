@@ -103,9 +103,7 @@ async def _wanted_ids(context: Context, request: Request) -> list[int]:
     return ids
 
 
-async def _enroll_chunk(
-    context: Context, request: Request, contact_ids: Sequence[int]
-) -> dict[int, EnrollmentResult]:
+async def _enroll_chunk(context: Context, request: Request, contact_ids: Sequence[int]) -> dict[int, EnrollmentResult]:
     now = context.clock.now()
     async with context.database.transaction() as connection:
         people = await store.lock_candidates(connection, contact_ids)

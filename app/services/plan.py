@@ -72,9 +72,7 @@ async def plan_of(context: Context, enrollment_id: int) -> Plan:
     return _foreseen(context, row, facts, sequence, now)
 
 
-def _foreseen(
-    context: Context, row: asyncpg.Record, facts: Facts, sequence: Sequence, now: datetime
-) -> Plan:
+def _foreseen(context: Context, row: asyncpg.Record, facts: Facts, sequence: Sequence, now: datetime) -> Plan:
     limits = limits_of(context.settings)
     step = current_step(facts, sequence)
     simulation = simulate(facts, sequence, limits, now)

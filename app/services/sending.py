@@ -7,7 +7,6 @@ nobody knows is listed, never repeated.
 
 import asyncio
 import hashlib
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -52,9 +51,7 @@ async def send_manual(
     return (await asyncio.shield(_finish(context, messenger, reserved)))[0]
 
 
-async def send_test(
-    context: Context, messenger: Messenger, config_id: int, contact_id: int
-) -> list[asyncpg.Record]:
+async def send_test(context: Context, messenger: Messenger, config_id: int, contact_id: int) -> list[asyncpg.Record]:
     """Send the opening and every active text of a config to one person at once, each as a ``test`` record."""
     texts = await _test_texts(context, config_id, contact_id)
     reserved = await _reserve(context, contact_id, "test", texts, (None, ""))
@@ -63,9 +60,7 @@ async def send_test(
 
 async def _test_texts(context: Context, config_id: int, contact_id: int) -> list[ByHand]:
     async with context.database.connection() as connection:
-        sequences = await load_sequences(
-            connection, [config_id], default_opening=context.settings.opening_message
-        )
+        sequences = await load_sequences(connection, [config_id], default_opening=context.settings.opening_message)
         contact = await people_store.find(connection, contact_id)
     sequence = sequences.get(config_id)
     if sequence is None or sequence.is_deleted:
@@ -169,5 +164,3 @@ async def _write(context: Context, reserved: _Reserved, record_id: int, outcome:
                 await store.settle_by_hand(connection, record_id, "not_sent", error, now)
             case Unreachable(error) | Refused(error):
                 await store.settle_by_hand(connection, record_id, "failed", error, now)
-
-

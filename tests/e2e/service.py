@@ -49,7 +49,7 @@ async def begin(*arguments: str, terminal: Path, **variables: str) -> asyncio.su
         for name, value in os.environ.items()
         if name != "DATABASE_URL" and not name.startswith(("HUIYIN_", "OTEL_"))
     }
-    with terminal.open("ab") as output:
+    with terminal.open("wb") as output:
         return await asyncio.create_subprocess_exec(
             sys.executable, "-m", "app", *arguments,
             cwd=ROOT, env=kept | variables, stdin=asyncio.subprocess.DEVNULL, stdout=output, stderr=output,

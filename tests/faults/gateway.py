@@ -144,8 +144,7 @@ class Gateway:
             self._server = None
         for writer in list(self._writers):
             writer.transport.abort()
-        # Handlers notice at their next step.
-        while self._writers:
+        while self._writers:  # noqa: ASYNC110 - handlers notice at their next step
             await asyncio.sleep(0.01)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -192,9 +191,7 @@ class Gateway:
             user_id, after = query["user_id"][0], query.get("after", [None])[0]
             self.inbox_asked.append((user_id, after))
             return self.inbox(user_id, after)
-        arrival = Arrival(
-            request.headers["webhook-id"], json.loads(request.body), asyncio.get_running_loop().time()
-        )
+        arrival = Arrival(request.headers["webhook-id"], json.loads(request.body), asyncio.get_running_loop().time())
         if url.path == "/events":
             self.events.append(arrival)
             return self.event_replies.popleft() if self.event_replies else OK

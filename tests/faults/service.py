@@ -94,7 +94,7 @@ async def running_service(database_url: str, **variables: str) -> AsyncIterator[
 async def eventually(check: Callable[[], bool]) -> None:
     """Wait until ``check()`` is true."""
     async with asyncio.timeout(PATIENCE):
-        while not check():
+        while not check():  # noqa: ASYNC110 - another process sets no event
             await asyncio.sleep(0.01)
 
 
@@ -103,7 +103,7 @@ async def eventually_equal(connection: asyncpg.Connection, statement: str, expec
     found = None
     try:
         async with asyncio.timeout(PATIENCE):
-            while (found := await connection.fetchval(statement)) != expected:
+            while (found := await connection.fetchval(statement)) != expected:  # noqa: ASYNC110 - the same
                 await asyncio.sleep(0.05)
     except TimeoutError:
         raise AssertionError(f"{statement} stayed at {found}, not {expected}") from None
@@ -163,7 +163,7 @@ async def unknown_people(service: Service) -> list[int]:
     people: list[int] = []
     async with httpx2.AsyncClient(base_url=service.url) as client:
         while True:
-            query = {"status": "unknown", "page": len(people) // 100 + 1, "page_size": 100}
+            query: dict[str, str | int] = {"status": "unknown", "page": len(people) // 100 + 1, "page_size": 100}
             answer = await client.get("/api/followup-records", params=query)
             assert answer.status_code == 200, answer.text
             people += [record["contact_id"] for record in answer.json()["results"]]

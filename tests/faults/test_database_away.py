@@ -89,7 +89,7 @@ async def test_the_database_restarts_under_the_service(server: EmbeddedPostgres,
             assert plain_dsn(server.url) == own_url
 
             async with asyncio.timeout(30):
-                while await status(client) != 200:
+                while await status(client) != 200:  # noqa: ASYNC110 - another process sets no event
                     await asyncio.sleep(0.05)
             async with connected(own_url) as connection:
                 await eventually_equal(connection, SETTLED, PEOPLE)
@@ -98,7 +98,8 @@ async def test_the_database_restarts_under_the_service(server: EmbeddedPostgres,
             sent = {row["contact_id"] for row in found if row["status"] == "sent"}
             assert len({row["contact_id"] for row in found}) == len(found) == PEOPLE
             assert set(gateway.per_contact.values()) == {1}, "somebody was written to twice"
-            assert sent <= set(gateway.per_contact)
+            # What a gateway took is known, although the database was away when it said so.
+            assert sent == set(gateway.per_contact)
             assert not service.has_ended
 
 

@@ -97,7 +97,7 @@ async def test_killed_while_web_chats_are_written_to(database_url: str, moments:
 
 
 async def wait_for_records(connection: asyncpg.Connection, count: int, service: Service) -> None:
-    await eventually_equal(connection, f"SELECT count(*) >= {count} FROM follow_up_record", True)  # noqa: FBT003 - a value
+    await eventually_equal(connection, f"SELECT count(*) >= {count} FROM follow_up_record", expected=True)
     assert not service.has_ended
 
 

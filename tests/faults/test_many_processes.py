@@ -36,7 +36,8 @@ async def test_four_processes_share_web_chats(database_url: str) -> None:
         await make_due(connection)
         await eventually_equal(connection, SETTLED, people)
         doubles = await connection.fetchval(
-            "SELECT count(*) FROM contact c WHERE 1 <> (SELECT count(*) FROM follow_up_record r WHERE r.contact_id = c.id)"
+            "SELECT count(*) FROM contact c"
+            " WHERE 1 <> (SELECT count(*) FROM follow_up_record r WHERE r.contact_id = c.id)"
             " OR 1 <> (SELECT count(*) FROM chat_message m WHERE m.contact_id = c.id) OR c.message_count <> 1"
         )
         assert doubles == 0

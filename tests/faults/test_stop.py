@@ -3,7 +3,9 @@
 import asyncio
 
 import httpx2
+from fastapi import FastAPI
 
+from app.jobs.runner import Runner
 from tests.faults.gateway import SECRET, Reply, running_gateway
 from tests.faults.service import (
     connected,
@@ -76,9 +78,7 @@ async def test_an_open_stream_does_not_hold_up_the_stop(database_url: str) -> No
                 pass
 
 
-async def test_asked_to_stop_while_it_starts(database_url: str) -> None:
-    """At whatever moment of the start the signal comes, the end is orderly."""
-    for _ in range(3):
-        async with running_service(database_url) as service:
-            assert await service.terminate() == 0, service.log
-            assert "Traceback" not in service.log, service.log
+async def test_stopped_before_the_scheduler_began(app: FastAPI) -> None:
+    """A signal that comes while the demonstration data is loaded finds a scheduler that never started."""
+    await Runner(app.state.context).stop()
+    assert app.state.context.stopping.is_set()

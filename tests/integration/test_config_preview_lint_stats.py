@@ -161,7 +161,7 @@ async def test_stats_count_by_script_and_by_day(client: httpx2.AsyncClient, data
                 config,
                 state,
             )
-        # (person, script, day, kind, status, answered)
+        # Person, script, day, kind, status, whether it was answered.
         records = [
             (1, None, None, "opening", "sent", False),
             (2, None, None, "opening", "sent", True),

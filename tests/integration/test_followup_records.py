@@ -230,7 +230,7 @@ async def test_every_page_shows_its_rows_from_whichever_end(
 async def test_bad_filters_name_their_field(client: httpx2.AsyncClient, query: str, field: str) -> None:
     answer = await client.get(f"{RECORDS}?{query}")
     assert answer.status_code == 422
-    assert [problem["loc"][:2] for problem in answer.json()["detail"]] == [["query", field]]
+    assert {tuple(problem["loc"][:2]) for problem in answer.json()["detail"]} == {("query", field)}
     if not field.startswith("page"):
         assert (await client.get(f"{RECORDS}/export?{query}")).status_code == 422
 

@@ -18,10 +18,15 @@ class Signals(NamedTuple):
     """What entries are ranked by; see `Index`."""
     margin: float
     """To the best other entry; negative unless this is the best. At most `MARGIN_CAP` either way."""
+    gap: float
+    """To the mean of the next five entries: how much this one stands out."""
+    length: float
+    """How much longer the query is than the question (logarithm, 0..`LENGTH_CAP`); chance nearness is short."""
     asked: float
     """Share of the query's pieces, weighted by rarity, that the entry's questions contain."""
     answered: float
-    """Share of the best question's pieces, weighted by rarity, that the query contains."""
+    """Share of the best question's pieces, weighted by rarity, that the query contains. Given the cosine this speaks
+    against: nearness that shared words explain says less about what is meant than nearness without them."""
     elsewhere: float
     """Share of the query's pieces that other entries contain and this one does not."""
     kind_added: float
@@ -35,7 +40,8 @@ class Signals(NamedTuple):
 
 
 MARGIN_CAP: Final = 0.25
-SIGNS: Final = Signals(1, 1, 1, 1, 1, -1, -1, -1, -1, -1)
+LENGTH_CAP: Final = 1.0
+SIGNS: Final = Signals(1, 1, 1, 1, 1, 1, 0, -1, -1, -1, -1, -1)
 """The direction in which each signal may move the confidence."""
 HIGHEST: Final = 0.99
 """Only the same text is 1."""
@@ -51,8 +57,8 @@ class Weights(NamedTuple):
 
 
 FITTED: Final[dict[bool, Weights]] = {
-    False: Weights(0.0, Signals(1, 1, 1, 1, 1, -1, -1, -1, -1, -1), 1.0, 0.0),
-    True: Weights(0.0, Signals(1, 1, 1, 1, 1, -1, -1, -1, -1, -1), 1.0, 0.0),
+    False: Weights(0.0, Signals(1, 1, 1, 1, 1, 1, 1, -1, -1, -1, -1, -1), 1.0, 0.0),
+    True: Weights(0.0, Signals(1, 1, 1, 1, 1, 1, 1, -1, -1, -1, -1, -1), 1.0, 0.0),
 }
 """By `Encoder.lexical`."""
 

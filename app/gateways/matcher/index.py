@@ -7,17 +7,17 @@ wordings together say better than each alone what is meant), and for a fifth tha
 
 import math
 import threading
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from app.gateways.matcher.confidence import FITTED, MARGIN_CAP, Signals, confidence
+from app.gateways.matcher.confidence import FITTED, LENGTH_CAP, MARGIN_CAP, Signals, Weights, confidence
 from app.gateways.matcher.encoders import Encoder, Vectors
-from app.gateways.matcher.wording import Wording, grams_of, observe
+from app.gateways.matcher.wording import Wording, observe
 
 CENTRING: Final = 0.5
 CENTRING_NEEDS: Final = 10
@@ -25,6 +25,9 @@ CENTRING_NEEDS: Final = 10
 CENTROID_SHARE: Final = 0.8
 CANDIDATES: Final = 5
 """Entries that get a closer look and a confidence."""
+_TINY: Final = 1e-12
+
+Floats = NDArray[np.floating[Any]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +37,7 @@ class Question:
     question_id: str
     entry_id: str
     text: str
-    vector: NDArray[np.floating]
+    vector: Floats
     enabled: bool = True
 
 
@@ -50,32 +53,44 @@ class Match:
 
 
 @dataclass(frozen=True, slots=True)
-class _Derived:
-    """What follows from all enabled rows; made anew with the first search after a change."""
+class _Row:
+    question: Question
+    wording: Wording
 
-    mean: Vectors
-    weights: Vectors
-    row_norms: Vectors
+
+@dataclass(frozen=True, slots=True)
+class _Derived:
+    """What follows from all enabled rows; made anew with the first search after a change.
+
+    ``active`` holds the places of enabled rows, those of one entry side by side, entries in the order of their ids;
+    ``starts`` where each entry begins in it.
+    """
+
+    active: NDArray[np.intp]
+    starts: NDArray[np.intp]
     entries: list[str]
-    entry_of_row: NDArray[np.intp]
-    rows_of_entry: list[list[int]]
-    entry_norms: Vectors
-    grams_of_entry: list[frozenset[str]]
-    gram_entries: Counter[str]
-    by_key: dict[str, list[int]]
+    vectors: Vectors
+    weights: Vectors
+    mean: Vectors
+    row_mean: Floats
+    row_norms: Floats
+    entry_norms: Floats
 
 
 class Index:
     """The questions of one bot. Safe to change in one thread and search in another."""
 
-    def __init__(self, encoder: Encoder) -> None:
-        self.lexical = encoder.lexical
-        self._dimensions = encoder.dimensions
+    def __init__(self, encoder: Encoder, weights: Weights | None = None) -> None:
+        self._lexical = encoder.lexical
+        self._weights = weights or FITTED[encoder.lexical]
         self._lock = threading.Lock()
         self._slots: dict[str, int] = {}
-        self._rows: list[tuple[Question, Wording] | None] = []
+        self._rows: list[_Row | None] = []
         self._free: list[int] = []
-        self._matrix: Vectors = np.zeros((16, encoder.dimensions), dtype=np.float32)
+        self._matrix: NDArray[np.float16] = np.zeros((16, encoder.dimensions), dtype=np.float16)
+        self._gram_rows: Counter[str] = Counter()
+        self._by_key: defaultdict[str, set[int]] = defaultdict(set)
+        self._enabled = 0
         self._derived: _Derived | None = None
 
     def __len__(self) -> int:
@@ -83,45 +98,49 @@ class Index:
 
     def upsert(self, questions: Iterable[Question]) -> None:
         """Put in rows that are new or changed; disabled ones stay out of answers."""
-        prepared = [(question, observe(question.text)) for question in questions]
+        prepared = [_Row(question, observe(question.text)) for question in questions]
         with self._lock:
-            for question, wording in prepared:
-                slot = self._slots.get(question.question_id)
+            for row in prepared:
+                slot = self._slots.get(row.question.question_id)
                 if slot is None:
                     slot = self._take_slot()
-                    self._slots[question.question_id] = slot
-                self._rows[slot] = (question, wording)
-                self._matrix[slot] = question.vector
+                    self._slots[row.question.question_id] = slot
+                self._put(slot, row)
+                self._matrix[slot] = row.question.vector
             self._derived = None
 
     def remove(self, question_ids: Iterable[str]) -> None:
-        """Take out rows; unknown ids are nothing new."""
+        """Take out rows; ids that are not there are passed over."""
         with self._lock:
             for question_id in question_ids:
                 slot = self._slots.pop(question_id, None)
                 if slot is not None:
-                    self._rows[slot] = None
+                    self._put(slot, None)
                     self._matrix[slot] = 0
                     self._free.append(slot)
             self._derived = None
 
-    def search(self, text: str, vector: NDArray[np.floating], limit: int = CANDIDATES) -> list[Match]:
+    def search(self, text: str, vector: Floats) -> list[Match]:
         """Rank entries for one query; see `search_many`."""
-        return self.search_many([text], np.asarray(vector, dtype=np.float32)[None], limit)[0]
+        return self.search_many([text], np.asarray(vector, dtype=np.float32)[None])[0]
 
-    def search_many(self, texts: Sequence[str], vectors: Vectors, limit: int = CANDIDATES) -> list[list[Match]]:
-        """Rank entries for each query, the surest first, equally sure ones by id; at most ``limit``.
+    def search_many(self, texts: Sequence[str], vectors: Vectors) -> list[list[Match]]:
+        """Rank entries for each query, the surest first, equally sure ones by id: `CANDIDATES` of them.
 
-        The best entries by score get a confidence; so an answer never has more than `CANDIDATES` that matter.
+        Queries that come together cost little more than one: the matrix is read once.
         """
         with self._lock:
-            derived = self._derive()
-            if not derived.entries:
+            if not self._enabled:
                 return [[] for _ in texts]
-            similarities = self._similarities(derived, np.asarray(vectors, dtype=np.float32))
-            cosines = vectors @ self._matrix[: len(self._rows)].T if self.lexical is False else similarities
+            derived = self._derive()
+            cosines, similarities = self._compare(derived, vectors)
+            best = np.maximum.reduceat(similarities, derived.starts, axis=1)
+            counts = np.diff(np.append(derived.starts, len(derived.active)))
+            centroid = np.add.reduceat(similarities, derived.starts, axis=1) / (counts * derived.entry_norms)
+            scores = CENTROID_SHARE * centroid + (1 - CENTROID_SHARE) * best
             return [
-                self._rank(derived, text, similarities[i], cosines[i])[:limit] for i, text in enumerate(texts)
+                self._rank(derived, observe(text), scores[i], similarities[i], cosines[i])
+                for i, text in enumerate(texts)
             ]
 
     def _take_slot(self) -> int:
@@ -131,3 +150,144 @@ class Index:
             self._matrix = np.vstack([self._matrix, np.zeros_like(self._matrix)])
         self._rows.append(None)
         return len(self._rows) - 1
+
+    def _put(self, slot: int, row: _Row | None) -> None:
+        """Change a row, and the counts that only enabled ones take part in."""
+        for old, sign in ((self._rows[slot], -1), (row, 1)):
+            if old is None or not old.question.enabled:
+                continue
+            self._enabled += sign
+            keyed = self._by_key[old.wording.key]
+            if sign > 0:
+                self._gram_rows.update(old.wording.grams)
+                keyed.add(slot)
+                continue
+            keyed.discard(slot)
+            if not keyed:
+                del self._by_key[old.wording.key]
+            for gram in old.wording.grams:
+                self._gram_rows[gram] -= 1
+                if not self._gram_rows[gram]:
+                    del self._gram_rows[gram]
+        self._rows[slot] = row
+
+    def _row(self, slot: int) -> _Row:
+        row = self._rows[slot]
+        if row is None:  # pragma: no cover - only places of rows are handed in
+            raise LookupError(slot)
+        return row
+
+    def _derive(self) -> _Derived:
+        if self._derived is not None:
+            return self._derived
+        order = sorted(
+            (row.question.entry_id, row.question.question_id, slot)
+            for slot, row in enumerate(self._rows)
+            if row is not None and row.question.enabled
+        )
+        entries: list[str] = []
+        starts: list[int] = []
+        for place, (entry_id, _, _) in enumerate(order):
+            if not entries or entries[-1] != entry_id:
+                entries.append(entry_id)
+                starts.append(place)
+        active = np.array([slot for _, _, slot in order], dtype=np.intp)
+        first = np.array(starts, dtype=np.intp)
+        vectors = self._matrix[active].astype(np.float32)
+        weights = np.ones(vectors.shape[1], dtype=np.float32)
+        mean = np.zeros_like(weights)
+        if self._lexical:
+            weights = np.log((len(active) + 1) / ((vectors > 0).sum(axis=0) + 0.5)).astype(np.float32) ** 2
+        else:
+            mean = CENTRING * len(active) / (len(active) + CENTRING_NEEDS) * vectors.mean(axis=0)
+        row_norms = np.sqrt(np.maximum(_squares(vectors, mean, weights), _TINY))
+        unit = (vectors - mean) * np.sqrt(weights) / row_norms[:, None]
+        counts = np.diff(np.append(first, len(active)))
+        centroids = np.add.reduceat(unit, first, axis=0) / counts[:, None].astype(np.float32)
+        self._derived = _Derived(
+            active=active,
+            starts=first,
+            entries=entries,
+            vectors=vectors,
+            weights=weights,
+            mean=mean,
+            row_mean=vectors @ (weights * mean),
+            row_norms=row_norms,
+            entry_norms=np.maximum(np.linalg.norm(centroids, axis=1), _TINY),
+        )
+        return self._derived
+
+    def _compare(self, derived: _Derived, queries: Vectors) -> tuple[Floats, Floats]:
+        """Give cosines as the encoder means them, and those after centring; both need one product."""
+        mean, weights = derived.mean, derived.weights
+        raw = (queries * weights) @ derived.vectors.T
+        query_mean = queries @ (weights * mean)
+        dots = raw - derived.row_mean - query_mean[:, None] + mean @ (weights * mean)
+        norms = np.sqrt(np.maximum(_squares(queries, mean, weights), _TINY))
+        similarities = dots / (norms[:, None] * derived.row_norms)
+        return (similarities if self._lexical else raw), similarities
+
+    def _rank(
+        self, derived: _Derived, query: Wording, scores: Floats, similarities: Floats, cosines: Floats
+    ) -> list[Match]:
+        same = {row.question.entry_id: row for row in map(self._row, sorted(self._by_key.get(query.key, ())))}
+        count = min(CANDIDATES + 1, len(scores))  # one more than is answered, to stand out from
+        nearest = np.argpartition(-scores, count - 1)[:count]
+        nearest = nearest[np.lexsort((nearest, -scores[nearest]))]
+        around = scores[nearest]
+        first, second = float(scores[nearest[0]]), float(scores[nearest[1]]) if count > 1 else 0.0
+        matches = [
+            Match(entry_id, row.question.question_id, row.question.text, 1.0, None) for entry_id, row in same.items()
+        ]
+        for place, number in enumerate(nearest[:CANDIDATES].tolist()):
+            if derived.entries[number] in same:
+                continue
+            begin = int(derived.starts[number])
+            end = int(derived.starts[number + 1]) if number + 1 < len(derived.starts) else len(derived.active)
+            best = begin + int(np.argmax(similarities[begin:end]))
+            margin = float(scores[number]) - (first if place else second)
+            gap = float(scores[number]) - float(around.sum() - scores[number]) / CANDIDATES
+            signals = self._signals(
+                query,
+                [self._row(slot).wording for slot in derived.active[begin:end].tolist()],
+                best - begin,
+                (float(cosines[best]), float(scores[number]), max(-MARGIN_CAP, min(MARGIN_CAP, margin)), gap),
+            )
+            question = self._row(int(derived.active[best])).question
+            sure = confidence(signals, self._weights)
+            matches.append(Match(question.entry_id, question.question_id, question.text, sure, signals))
+        return sorted(matches, key=lambda match: (-match.confidence, match.entry_id))[:CANDIDATES]
+
+    def _signals(
+        self, query: Wording, wordings: Sequence[Wording], best: int, near: tuple[float, float, float, float]
+    ) -> Signals:
+        question = wordings[best]
+        known = frozenset().union(*(wording.grams for wording in wordings))
+        kinds = frozenset().union(*(wording.kinds for wording in wordings))
+        numbers = frozenset().union(*(wording.numbers for wording in wordings))
+        total = self._rarity(query.grams) or 1.0
+        cosine, score, margin, gap = near
+        return Signals(
+            cosine=cosine,
+            score=score,
+            margin=margin,
+            gap=gap,
+            length=max(0.0, min(LENGTH_CAP, math.log((len(query.key) + 1) / (len(question.key) + 1)))),
+            asked=self._rarity(query.grams & known) / total,
+            answered=self._rarity(question.grams & query.grams) / (self._rarity(question.grams) or 1.0),
+            elsewhere=self._rarity({gram for gram in query.grams - known if gram in self._gram_rows}) / total,
+            kind_added=float(bool(query.kinds - kinds)),
+            kind_missing=float(bool(question.kinds - query.kinds)),
+            negation=float(query.negated not in {wording.negated for wording in wordings}),
+            number=float(bool(query.numbers - numbers)),
+        )
+
+    def _rarity(self, grams: Iterable[str]) -> float:
+        """Sum the weights of pieces: rare ones say more; one that no question has says as much as the rarest."""
+        return sum(math.log((self._enabled + 1) / (self._gram_rows.get(gram, 0) + 0.5)) for gram in grams)
+
+
+def _squares(vectors: Floats, mean: Floats, weights: Floats) -> Floats:
+    """Give the squared length of each row less the mean."""
+    lengths: Floats = (vectors * vectors) @ weights - 2 * (vectors @ (weights * mean)) + mean @ (weights * mean)
+    return lengths

@@ -44,12 +44,12 @@ class RecordConditions(Filter):
     got_reply: Annotated[bool | None, Field(description="是否得到回复 (whether it was answered)")] = None
     status: Annotated[
         tuple[RecordStatus, ...],
-        BeforeValidator(_split),
         Field(
             min_length=1,
             description="状态,可重复或用逗号分隔;默认 sent 与 unknown "
             "(repeatable or separated by commas; default: sent and unknown)",
         ),
+        BeforeValidator(_split),
     ] = ("sent", "unknown")
     sent_from: Annotated[
         QueryMoment | None, Field(description="发送时间不早于 (sent at or after; without a zone: UTC)")

@@ -2,8 +2,6 @@
 
 import asyncio
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from functools import partial
 
 import structlog
 
@@ -13,11 +11,11 @@ from app.repositories import dispatch as store
 from app.repositories.dispatch import Row, Watermark
 from app.services.context import Context
 from app.services.dispatch import webchat, webhook
+from app.services.dispatch.claims import Claims
 from app.services.limits import limits_of
 
 log = structlog.get_logger(__name__)
 
-BEGINNING: Watermark = (datetime(1970, 1, 1, tzinfo=UTC), 0)
 LANES = 2
 """Batches of one bot under way at a time: one is in the database while the other is being decided or delivered."""
 
@@ -25,6 +23,7 @@ LANES = 2
 @dataclass(slots=True)
 class _BotState:
     circuit: Circuit = field(default_factory=Circuit)
+    claims: Claims = field(default_factory=Claims)
     task: asyncio.Task[None] | None = None
 
 
@@ -38,7 +37,6 @@ class Dispatcher:
         self._context = context
         self._messenger = messenger
         self._limits = limits_of(context.settings)
-        self._marks: dict[int, Watermark] = {}
         self._bots: dict[int, _BotState] = {}
         self._is_sweep_due = False
         self.sent = 0
@@ -51,14 +49,14 @@ class Dispatcher:
         now = self._context.clock.now()
         is_sweep = self._is_sweep_due
         async with self._context.database.connection() as connection:
-            bots = await store.due_bots(connection, now, {} if is_sweep else self._marks)
+            bots = await store.due_bots(connection, now, {} if is_sweep else self._marks())
         if is_sweep:
-            # Only where somebody is due: elsewhere each tick would walk the dead entries again, sweep after sweep.
             self._is_sweep_due = False
-            for bot in bots:
-                self._marks.pop(bot["id"], None)
         for bot in bots:
             state = self._bots.setdefault(bot["id"], _BotState())
+            if is_sweep:
+                # Only where somebody is due: elsewhere each tick would walk over the dead entries, sweep after sweep.
+                state.claims.start_over()
             if state.task is None or state.task.done():
                 state.task = asyncio.create_task(self._work(bot, state), name=f"dispatch-{bot['id']}")
 
@@ -84,37 +82,33 @@ class Dispatcher:
         for error in ends:
             if isinstance(error, Exception):
                 # What is claimed comes back by its lease; what was rolled back lies below the mark.
-                self._marks.pop(bot["id"], None)
+                state.claims.start_over()
                 log.error("a dispatch ended early", bot_id=bot["id"], exc_info=error)
 
     async def _lane(self, bot: Row, state: _BotState) -> None:
         while not self._context.stopping.is_set():
-            mark = self._marks.get(bot["id"], BEGINNING)
             if bot["delivery_kind"] == "webchat":
-                result = await self._webchat(bot, mark)
+                result = await self._webchat(bot, state)
             else:
-                result = await self._webhook(bot, state, mark)
+                result = await self._webhook(bot, state)
             if not result.taken:
                 return
             self.sent += result.sent
 
-    def _advance(self, bot_id: int, mark: Watermark) -> None:
-        """Let the next batch begin behind one whose rows are taken, instead of walking over its locks again."""
-        self._marks[bot_id] = max(self._marks.get(bot_id, BEGINNING), mark)
+    def _marks(self) -> dict[int, Watermark]:
+        return {bot_id: state.claims.mark for bot_id, state in self._bots.items()}
 
-    async def _webchat(self, bot: Row, mark: Watermark) -> webchat.BatchResult:
+    async def _webchat(self, bot: Row, state: _BotState) -> webchat.BatchResult:
         limit = self._context.settings.dispatch_batch
-        taken = partial(self._advance, bot["id"])
-        return await webchat.send_batch(self._context, bot["id"], self._limits, mark, limit, taken)
+        return await webchat.send_batch(self._context, bot["id"], self._limits, state.claims, limit)
 
-    async def _webhook(self, bot: Row, state: _BotState, mark: Watermark) -> webchat.BatchResult:
+    async def _webhook(self, bot: Row, state: _BotState) -> webchat.BatchResult:
         now = self._context.clock.now()
         limit = state.circuit.batch_limit(now, self._context.settings.gateway_concurrency)
         if limit == 0:
             return webchat.BatchResult(0, 0)
-        taken = partial(self._advance, bot["id"])
         batch = await webhook.send_batch(
-            self._context, self._messenger, channel_of(bot), self._limits, mark, limit, bot["rate_per_second"], taken
+            self._context, self._messenger, channel_of(bot), self._limits, state.claims, limit, bot["rate_per_second"]
         )
         state.circuit.record(successes=batch.successes, failures=batch.failures, now=self._context.clock.now())
         return batch.result

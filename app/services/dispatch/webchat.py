@@ -1,6 +1,5 @@
 """Sending into web chats: lock, decide and write in one transaction, so that a crash leaves nothing half done."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -9,9 +8,10 @@ import asyncpg
 from app.domain.followup import End, Limits, Send, Wait
 from app.repositories import dispatch as store
 from app.repositories import results
-from app.repositories.dispatch import NextPlace, Outgoing, Row, Settled, Watermark
+from app.repositories.dispatch import NextPlace, Outgoing, Row, Settled
 from app.services.context import Context
 from app.services.dispatch.batch import Moves, assess, settled_of
+from app.services.dispatch.claims import Claims
 from app.services.dispatch.looks import CountsAsSent, Retry, Uncertain
 from app.services.events import add_events
 
@@ -24,20 +24,15 @@ class BatchResult:
     sent: int
 
 
-Taken = Callable[[Watermark], None]
-"""Told where the next batch begins as soon as the rows of this one are taken."""
-
-
-async def send_batch(
-    context: Context, bot_id: int, limits: Limits, mark: Watermark, limit: int, taken: Taken
-) -> BatchResult:
+async def send_batch(context: Context, bot_id: int, limits: Limits, claims: Claims, limit: int) -> BatchResult:
     """Take up to ``limit`` due people of a web-chat bot, oldest first, and write to those who may be written to."""
     now = context.clock.now()
     async with context.database.transaction() as connection:
-        rows = await store.lock_due(connection, bot_id, now, mark, limit)
-        if not rows:
-            return BatchResult(0, 0)
-        taken((rows[-1]["due_at"], rows[-1]["id"]))
+        async with claims.turn:
+            rows = await store.lock_due(connection, bot_id, now, claims.mark, limit)
+            if not rows:
+                return BatchResult(0, 0)
+            claims.advance((rows[-1]["due_at"], rows[-1]["id"]))
         assessed = await assess(connection, rows, context.settings, limits, is_idempotent=False, now=now)
         moves = Moves(assessed.sequences, limits, now)
         sends: list[Outgoing] = []

@@ -27,13 +27,14 @@ from app.gateways.messenger import (
 )
 from app.repositories import bots_pacing, results
 from app.repositories import dispatch as store
-from app.repositories.dispatch import NextPlace, Outgoing, Row, Settled, Watermark
+from app.repositories.dispatch import NextPlace, Outgoing, Row, Settled
 from app.repositories.results import Released
 from app.services.context import Context
 from app.services.dispatch.batch import Moves, assess, settled_of
+from app.services.dispatch.claims import BEGINNING, Claims
 from app.services.dispatch.inboxes import ask_inboxes
 from app.services.dispatch.looks import CountsAsSent, Look, Retry, Uncertain
-from app.services.dispatch.webchat import BatchResult, Taken, write_uncertain
+from app.services.dispatch.webchat import BatchResult, write_uncertain
 from app.services.events import add_events
 
 log = structlog.get_logger(__name__)
@@ -59,7 +60,7 @@ class Reserved:
     @property
     def is_repeat(self) -> bool:
         """Whether this record was tried before."""
-        return self.row["open_record_id"] == self.record_id
+        return bool(self.row["open_record_id"] == self.record_id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,27 +72,28 @@ class GatewayBatch:
     failures: int
 
 
-async def send_batch(  # noqa: PLR0913, PLR0917 - the parts of one decision
+async def send_batch(
     context: Context,
     messenger: Messenger,
     channel: Channel,
     limits: Limits,
-    mark: Watermark,
+    claims: Claims,
     limit: int,
     rate_per_second: float | None,
-    taken: Taken,
 ) -> GatewayBatch:
     """Take up to ``limit`` due people of a gateway's bot and write to those who may be written to."""
     now = context.clock.now()
     token = context.ids.uuid()
-    async with context.database.transaction() as connection:
+    async with claims.turn, context.database.transaction() as connection:
         start, limit = await bots_pacing.take_slots(connection, channel.bot_id, now, rate_per_second, limit)
         lease_end = now + timedelta(seconds=context.settings.lease_seconds)
-        claimed = await store.claim(connection, channel.bot_id, now, mark, limit, lease_end, token) if limit else []
+        claimed = (
+            await store.claim(connection, channel.bot_id, now, claims.mark, limit, lease_end, token) if limit else []
+        )
         await bots_pacing.use_slots(connection, channel.bot_id, start, rate_per_second, len(claimed))
+        claims.advance(max(((row["due_at"], row["id"]) for row in claimed), default=BEGINNING))
     if not claimed:
         return GatewayBatch(BatchResult(0, 0), 0, 0)
-    taken(max((row["due_at"], row["id"]) for row in claimed))
     ids = [row["id"] for row in claimed]
     unreachable = await _ask(context, messenger, channel, limits, ids, token)
     reserved = await _reserve(context, channel, limits, ids, token, unreachable)

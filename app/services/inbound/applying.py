@@ -34,7 +34,9 @@ async def write_answers(
     )
     ended = [person for person in people if person.has_ended and person.enrollment is not None]
     await store.end_enrollments(
-        connection, now, [(person.enrollment["id"], person.state or "", person.reason) for person in ended if person.enrollment]
+        connection,
+        now,
+        [(person.enrollment["id"], person.state or "", person.reason) for person in ended if person.enrollment],
     )
     await dispatch_store.audit(
         connection,

@@ -92,9 +92,7 @@ async def _receive_once(context: Context, items: Sequence[InboundItem | Problem]
         contacts = await store.lock_contacts(connection, sorted({item.contact_id for item in placed}))
         placed, gone = _split_gone(placed, contacts)
         people = await load_people(connection, context, list(contacts.values()))
-        known = await store.known_external_ids(
-            connection, [(item.bot_id, item.item.message_id) for item in placed]
-        )
+        known = await store.known_external_ids(connection, [(item.bot_id, item.item.message_id) for item in placed])
         receipt = Receipt(refused=tuple(sorted((*refused, *gone), key=lambda refusal: refusal.index)))
         for item in placed:
             key = (item.bot_id, item.item.message_id)
@@ -103,9 +101,7 @@ async def _receive_once(context: Context, items: Sequence[InboundItem | Problem]
                 continue
             known.add(key)
             entry = item.item
-            judgement = people[item.contact_id].take(
-                entry.content, entry.from_id, entry.message_id, entry.sent_at, now
-            )
+            judgement = people[item.contact_id].take(entry.content, entry.from_id, entry.message_id, entry.sent_at, now)
             _count(receipt, judgement)
         await apply(connection, context, list(people.values()), now)
     return receipt
@@ -117,17 +113,13 @@ def _count(receipt: Receipt, judgement: Judgement) -> None:
     receipt.replies += judgement.is_reply
 
 
-def _split_gone(
-    placed: list[_Placed], contacts: dict[int, asyncpg.Record]
-) -> tuple[list[_Placed], list[Refusal]]:
+def _split_gone(placed: list[_Placed], contacts: dict[int, asyncpg.Record]) -> tuple[list[_Placed], list[Refusal]]:
     gone = [
         Refusal(item.index, Problem("contact_id", "没有这个联系人 (no such contact)"))
         for item in placed
         if item.contact_id not in contacts
     ]
-    kept = [
-        replace(item, bot_id=contacts[item.contact_id]["bot_id"]) for item in placed if item.contact_id in contacts
-    ]
+    kept = [replace(item, bot_id=contacts[item.contact_id]["bot_id"]) for item in placed if item.contact_id in contacts]
     return kept, gone
 
 
@@ -158,9 +150,7 @@ async def _place(
     found = await known_contacts(
         connection, sorted((bot_id, user_id, token) for (bot_id, user_id), token in people.items()), now
     )
-    placed += [
-        _Placed(index, item, bot_id, found[bot_id, item.user_id or ""]) for index, item, bot_id in by_user
-    ]
+    placed += [_Placed(index, item, bot_id, found[bot_id, item.user_id or ""]) for index, item, bot_id in by_user]
     return sorted(placed, key=lambda entry: entry.index), refused
 
 

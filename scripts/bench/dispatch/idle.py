@@ -28,14 +28,15 @@ async def idle_tick() -> list[Row]:
             large = await postgres.make("large")
             # A tick reads no contacts, and without them the tables are filled in a third of the time.
             await fill(large, due=0, others=size, has_contacts=False)
-            ours, limit = [], []
+            ours: list[float] = []
+            limit: list[float] = []
             options = {"works": ["tick"] * 5, "ticks": TICKS // 5}
             async with worker("ours", url=large, **options) as many, worker("ours", url=small, **options) as few:
                 for _ in range(5):
                     for process, seen in ((many, ours), (few, limit)):
                         done = await process.work()
                         assert done["sent"] == 0, "somebody was due"
-                        seen += done["ticks"]
+                        seen.extend(done["ticks"])
             await postgres.admin.execute("DROP DATABASE large WITH (FORCE)")
             ratio = statistics.median(ours) / statistics.median(limit)
             work = f"tick, nobody due, {size:,} enrolled beside {SMALL:,}"

@@ -153,6 +153,7 @@ class Drain:
         self.client = client
         self.key = b64decode(secret.removeprefix("whsec_"))
         self.mark: tuple[datetime, int] = (datetime(1970, 1, 1, tzinfo=UTC), 0)
+        self.turn = asyncio.Lock()
         self.sent = 0
 
     async def lane(self, connection: asyncpg.Connection) -> None:
@@ -161,10 +162,11 @@ class Drain:
         reserve, sent = await connection.prepare(RESERVE), await connection.prepare(SENT)
         while True:
             now, token = datetime.now(UTC), uuid.uuid4()
-            claimed = await claim.fetch(now, *self.mark, now + LEASE, token)
-            if not claimed:
-                return
-            self.mark = max(self.mark, *((row[1], row[0]) for row in claimed))
+            async with self.turn:
+                claimed = await claim.fetch(now, *self.mark, now + LEASE, token)
+                if not claimed:
+                    return
+                self.mark = max(self.mark, *((row[1], row[0]) for row in claimed))
             async with connection.transaction():
                 people = await lock.fetch([row[0] for row in claimed], token)
                 messages = [self.next_message(row) for row in people]

@@ -1,0 +1,106 @@
+"""Queries that arrive together are encoded and searched together, in one thread beside the event loop."""
+
+import asyncio
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Final
+
+import numpy as np
+
+from app.gateways.matcher.encoders import Encoder, Vectors, best_encoder
+from app.gateways.matcher.index import Index, Match
+from app.gateways.matcher.wording import clean
+
+LARGEST_BATCH: Final = 32
+ENCODE_CHUNK: Final = 64
+"""An import hands over so many texts at a time, so that queries get their turn in between."""
+
+_Waiting = tuple[str, Index, asyncio.Future[list[Match]]]
+
+
+class Matcher:
+    """An encoder, a thread for it, and what waits for that thread.
+
+    While a batch is under way, further queries gather; they are the next batch. A lone query waits for nobody. The
+    model is loaded by the first text, so a service that answers no FAQ pays nothing for it.
+    """
+
+    def __init__(self, encoder: Encoder | None = None) -> None:
+        self.encoder = encoder or best_encoder()
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="matcher")
+        self._waiting: list[_Waiting] = []
+        self._worker: asyncio.Task[None] | None = None
+
+    def index(self) -> Index:
+        """Make an empty index for vectors of this encoder."""
+        return Index(self.encoder)
+
+    async def encode(self, texts: Sequence[str]) -> Vectors:
+        """Encode texts for storing, one row each.
+
+        Raises:
+            InvalidInputError: A text is empty.
+
+        """
+        cleaned = [clean(text) for text in texts]
+        loop = asyncio.get_running_loop()
+        parts = [np.zeros((0, self.encoder.dimensions), dtype=np.float32)]
+        for start in range(0, len(cleaned), ENCODE_CHUNK):
+            chunk = cleaned[start : start + ENCODE_CHUNK]
+            parts.append(await loop.run_in_executor(self._thread, self.encoder.encode, chunk))
+        return np.concatenate(parts)
+
+    async def search(self, index: Index, text: str) -> list[Match]:
+        """Rank the entries of an index for a query, the surest first.
+
+        Raises:
+            InvalidInputError: The text is empty.
+
+        """
+        answer: asyncio.Future[list[Match]] = asyncio.get_running_loop().create_future()
+        self._waiting.append((clean(text), index, answer))
+        if self._worker is None:
+            self._worker = asyncio.create_task(self._work(), name="matcher")
+        return await answer
+
+    async def aclose(self) -> None:
+        """Finish what is under way and end the thread."""
+        if self._worker is not None:
+            await self._worker
+        await asyncio.to_thread(self._thread.shutdown)
+
+    async def _work(self) -> None:
+        try:
+            while self._waiting:
+                batch, self._waiting = self._waiting[:LARGEST_BATCH], self._waiting[LARGEST_BATCH:]
+                batch = [one for one in batch if not one[2].done()]
+                await self._answer(batch)
+        finally:
+            self._worker = None
+
+    async def _answer(self, batch: list[_Waiting]) -> None:
+        loop = asyncio.get_running_loop()
+        try:
+            results = await loop.run_in_executor(self._thread, self._search, batch)
+        except Exception as error:  # noqa: BLE001 - it belongs to those who asked
+            for _, _, answer in batch:
+                if not answer.done():
+                    answer.set_exception(error)
+            return
+        for (_, _, answer), matches in zip(batch, results, strict=True):
+            if not answer.done():
+                answer.set_result(matches)
+
+    def _search(self, batch: Sequence[_Waiting]) -> list[list[Match]]:
+        """Encode all at once, then search index by index."""
+        vectors = self.encoder.encode([text for text, _, _ in batch])
+        places: dict[int, list[int]] = {}
+        for place, (_, index, _) in enumerate(batch):
+            places.setdefault(id(index), []).append(place)
+        results: list[list[Match]] = [[] for _ in batch]
+        for group in places.values():
+            index = batch[group[0]][1]
+            found = index.search_many([batch[place][0] for place in group], vectors[group])
+            for place, matches in zip(group, found, strict=True):
+                results[place] = matches
+        return results

@@ -1,0 +1,30 @@
+"""Where the claims of a bot begin: behind what was taken, one claim at a time."""
+
+import asyncio
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from app.repositories.dispatch import Watermark
+
+BEGINNING: Watermark = (datetime(1970, 1, 1, tzinfo=UTC), 0)
+
+
+@dataclass(slots=True)
+class Claims:
+    """How far the due people of a bot are taken, as this process sees it.
+
+    ``mark`` moves as soon as rows are taken, not when they are done: the next batch begins behind them. Claims take
+    turns (``turn``): one that began before the commit of another would walk over its rows and hold them for a moment,
+    and the other, which skips what is locked, would give them back.
+    """
+
+    mark: Watermark = BEGINNING
+    turn: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+    def advance(self, mark: Watermark) -> None:
+        """Begin behind ``mark`` from now on; a sweep may have set it back meanwhile."""
+        self.mark = max(self.mark, mark)
+
+    def start_over(self) -> None:
+        """Begin with the oldest row again."""
+        self.mark = BEGINNING
