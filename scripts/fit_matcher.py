@@ -23,8 +23,8 @@ PENALTY = 0.01
 STEPS = 4000
 ANSWER, SUGGEST = 0.8, 0.6
 """The thresholds that bots have by default."""
-WRONG_SHARE = 0.015
-"""Wrong answers among all queries of the set at the answer threshold: half of what is allowed, as other sets differ."""
+WRONG_SHARE = 0.01
+"""Wrong answers among all queries at the answer threshold: a third of what is allowed, as other sets differ."""
 SUGGESTION_RIGHT = 0.5
 """A suggestion is worth showing when it is as likely right as not."""
 

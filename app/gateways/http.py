@@ -53,9 +53,7 @@ class HttpClient:
         self._max_connections = max_connections
         self._client: Client | None = None
 
-    async def request(
-        self, method: str, url: str, *, headers: Mapping[str, str], body: bytes | None = None
-    ) -> Answer:
+    async def request(self, method: str, url: str, *, headers: Mapping[str, str], body: bytes | None = None) -> Answer:
         """Send one request and return its answer, whatever its status; raises ``TransportError`` without one."""
         from pyreqwest import exceptions  # noqa: PLC0415 - see the module's docstring
 

@@ -53,7 +53,8 @@ _REARM_STANDING = """
     UPDATE follow_up_enrollment SET due_at = $2
     WHERE id IN (
         SELECT id FROM follow_up_enrollment
-        WHERE config_id = $1 AND due_at IS NULL AND state = 'active' AND reason IN ('config_inactive', 'missing_variable')
+        WHERE config_id = $1 AND due_at IS NULL AND state = 'active'
+          AND reason IN ('config_inactive', 'missing_variable')
         ORDER BY id LIMIT $3 FOR NO KEY UPDATE
     )
     RETURNING id

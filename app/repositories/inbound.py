@@ -8,7 +8,10 @@ import asyncpg
 
 Row = asyncpg.Record
 
-_BOTS = "SELECT id, client_id, is_default FROM bot WHERE client_id = ANY($1::text[]) OR id = ANY($2::bigint[]) OR is_default"
+_BOTS = """
+    SELECT id, client_id, is_default FROM bot
+    WHERE client_id = ANY($1::text[]) OR id = ANY($2::bigint[]) OR is_default
+"""
 _CREATE_CONTACTS = """
     INSERT INTO contact (bot_id, user_id, chat_token, created_at, updated_at)
     SELECT bot_id, user_id, chat_token, $4, $4

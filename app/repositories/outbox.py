@@ -9,7 +9,8 @@ import asyncpg
 _ADD = """
     INSERT INTO outbox_event (bot_id, key, kind, contact_id, payload, due_at, created_at)
     SELECT b.id, gen_random_uuid(), $2::text, i.contact_id,
-           jsonb_build_object('type', $2::text, 'timestamp', to_char($1::timestamptz AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"'),
+           jsonb_build_object('type', $2::text,
+                              'timestamp', to_char($1::timestamptz AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"'),
                               'data', jsonb_build_object('contact_id', i.contact_id, 'user_id', c.user_id) || i.detail),
            $1::timestamptz, $1::timestamptz
     FROM unnest($3::bigint[], $4::bigint[], $5::jsonb[]) AS i(bot_id, contact_id, detail)

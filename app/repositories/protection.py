@@ -123,7 +123,7 @@ class Listing:
 
 
 async def hold_list(connection: asyncpg.Connection, *, to_change: bool) -> None:
-    """Keep the list as it is until the end of the transaction, or, ``to_change``, keep everybody else from relying on it.
+    """Keep the list as it is until the transaction ends, or, ``to_change``, keep all others from relying on it.
 
     Who writes a new person or detail reads the list, who changes the list looks for people: without this, each could
     miss what the other has not committed yet.

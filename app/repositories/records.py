@@ -38,7 +38,7 @@ _NOT_SENT = """
                 (SELECT max(coalesce(o.sent_at, o.reserved_at)) FROM follow_up_record o
                  WHERE o.contact_id = c.id AND o.id <> record.id AND o.status IN ('sent', 'unknown')),
                 (SELECT max(m.sent_at) FROM chat_message m
-                 WHERE m.contact_id = c.id AND m.direction = 'outbound' AND m.record_id IS NULL)),
+                 WHERE m.contact_id = c.id AND m.direction = 'outbound' AND m.service = 'agent')),
             opening_sent_at = CASE WHEN record.kind = 'opening' THEN NULL ELSE c.opening_sent_at END
         FROM record WHERE c.id = record.contact_id
     )

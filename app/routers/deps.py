@@ -9,7 +9,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.services.context import Context
 
-MAX_ID = 2**63 - 1
+MAX_ID = 2**53 - 1
+"""The largest integer that every JSON client keeps exactly."""
 
 
 def context_of(request: Request) -> Context:

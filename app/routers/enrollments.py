@@ -23,7 +23,8 @@ State = Literal["waiting", "active", "paused", "replied", "converted", "finished
     "",
     status_code=HTTPStatus.CREATED,
     summary="加入复聊 Enroll people",
-    description="每个联系人各有一个结果;同一人同时只能在一个序列中。An answer for each; one sequence at a time per person.",
+    description="每个联系人各有一个结果;同一人同时只能在一个序列中。"
+    "An answer for each; one sequence at a time per person.",
     response_model=EnrolledOut,
     responses=problems(HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT),
 )

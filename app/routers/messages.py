@@ -59,7 +59,8 @@ async def list_messages(
 @router.post(
     "/{message_id}/accept",
     summary="判定为回复 Judge a filtered message to be a reply",
-    description="等同于收到回复:停止序列,保存联系方式。Does all that a reply does: the sequence stops, details are saved.",
+    description="等同于收到回复:停止序列,保存联系方式。"
+    "Does all that a reply does: the sequence stops, details are saved.",
     response_model=MessageOut,
     responses=problems(HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT),
 )

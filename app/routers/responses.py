@@ -50,6 +50,19 @@ _HEADERS: dict[int, dict[str, Any]] = {
 }
 
 
+def problems_beside_a_stream(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """Return the same for an operation whose answer is no JSON: its errors are JSON all the same.
+
+    FastAPI files a ``model`` under the media type of the operation's answer, so here the model is referred to; other
+    operations put it into the document.
+    """
+    found = problems(*statuses)
+    for response in found.values():
+        del response["model"]
+        response["content"]["application/json"]["schema"] = {"$ref": "#/components/schemas/ProblemAnswer"}
+    return found
+
+
 def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """Return FastAPI's ``responses=`` for an operation: the statuses given and those that any call can get.
 

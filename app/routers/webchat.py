@@ -12,7 +12,7 @@ from fastapi.sse import EventSourceResponse, ServerSentEvent
 from app.errors import NotFoundError
 from app.repositories import history, people
 from app.routers.deps import MAX_ID, ContextDep
-from app.routers.responses import problems
+from app.routers.responses import problems, problems_beside_a_stream
 from app.routers.tags import Tag
 from app.schemas.messages import ChatIn, ChatLineOut, ChatLines
 from app.services import inbound
@@ -23,6 +23,10 @@ router = APIRouter(prefix="/api/webchat", tags=[Tag.WEBCHAT])
 
 LINES = 200
 PING_SECONDS = 15.0
+_EVENTS = (
+    'event: message\ndata: {"number":2,"direction":"inbound","text":"好的,晚点联系","created_at":"2026-03-05T10:35:00Z"}\n'
+    "id: 2\n\n"
+)
 
 Token = Annotated[
     str,
@@ -88,9 +92,11 @@ async def write_line(person: PersonDep, body: ChatIn, context: ContextDep) -> di
 @router.get(
     "/{token}/stream",
     summary="实时消息 Live messages",
-    description="服务器推送 (text/event-stream);用 Last-Event-ID 续传。Server-sent events, resumable with Last-Event-ID.",
+    description="服务器推送 (text/event-stream);用 Last-Event-ID 续传。"
+    "Server-sent events, resumable with Last-Event-ID.",
     response_class=EventSourceResponse,
-    responses=problems(HTTPStatus.NOT_FOUND),
+    responses=problems_beside_a_stream(HTTPStatus.NOT_FOUND)
+    | {HTTPStatus.OK: {"description": "text/event-stream", "content": {"text/event-stream": {"example": _EVENTS}}}},
 )
 async def stream(
     person: PersonDep,

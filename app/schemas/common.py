@@ -5,7 +5,8 @@ from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainSerializer, StringConstraints
 
-MAX_ID = 2**63 - 1
+MAX_ID = 2**53 - 1
+"""The largest integer that every JSON client keeps exactly, and that the document can give as a maximum."""
 MAX_TEXT = 5000
 
 

@@ -36,53 +36,67 @@ class InboundIn(Input):
 class RefusedOut(Output):
     """An item that was not taken in, in the shape of FastAPI's errors."""
 
-    index: int
-    status: int = 422
-    detail: list[dict[str, Any]]
+    index: Annotated[int, Field(description="在批次中的位置,从 0 开始 (its place in the batch, from 0)", examples=[3])]
+    status: Annotated[int, Field(examples=[422])] = 422
+    detail: Annotated[
+        list[dict[str, Any]],
+        Field(
+            description="原因 (what is wrong)",
+            examples=[[{"type": "value_error", "loc": ["body", "messages", 3, "fromId"], "msg": "必填 (required)"}]],
+        ),
+    ]
 
 
 class ReceiptOut(Output):
     """What became of a batch."""
 
-    accepted: int
-    duplicates: int
-    filtered: int
-    replies: int
-    refused: list[RefusedOut]
+    accepted: Annotated[int, Field(description="已接收 (taken in)", examples=[1])]
+    duplicates: Annotated[int, Field(description="重复 (known already)", examples=[0])]
+    filtered: Annotated[int, Field(description="被过滤 (of the accepted, not counted as answers)", examples=[0])]
+    replies: Annotated[int, Field(description="算作回复 (of the accepted, answers)", examples=[1])]
+    refused: Annotated[list[RefusedOut], Field(description="被拒绝的消息 (items not taken in)")]
 
 
 class MessageOut(Output):
     """One message of the history."""
 
-    id: int
-    contact_id: int
-    direction: Annotated[str, Field(description="inbound, outbound")]
-    text: str
-    service: str | None
-    record_id: int | None
-    external_id: str | None
-    verdict: Annotated[str | None, Field(description="判定 (what it was judged to be)")]
-    filter_reason: Annotated[str | None, Field(description="过滤原因 (why it was filtered)")]
-    sent_at: WireMoment
-    created_at: WireMoment
+    id: Annotated[int, Field(examples=[501])]
+    contact_id: Annotated[int, Field(description="联系人 (the contact)", examples=[1])]
+    direction: Annotated[str, Field(description="方向 (direction): inbound, outbound", examples=["inbound"])]
+    text: Annotated[str, Field(description="内容 (text)", examples=["微信号是哪个?"])]
+    service: Annotated[str | None, Field(description="由谁发出 (who wrote for us)", examples=[None])]
+    record_id: Annotated[int | None, Field(description="对应的复聊记录 (the record that it is)", examples=[None])]
+    external_id: Annotated[
+        str | None, Field(description="渠道上的消息 id (message_id on the channel)", examples=["m-20260305-0001"])
+    ]
+    verdict: Annotated[str | None, Field(description="判定 (what it was judged to be)", examples=["needs_review"])]
+    filter_reason: Annotated[
+        str | None, Field(description="过滤原因 (why it was filtered)", examples=["wechat_without_id"])
+    ]
+    sent_at: Annotated[WireMoment, Field(description="发送时间 (when it was sent)", examples=["2026-03-05T10:35:00Z"])]
+    created_at: Annotated[
+        WireMoment, Field(description="接收时间 (when it was stored)", examples=["2026-03-05T10:35:01Z"])
+    ]
 
 
 class MessagePage(Output):
     """A page of messages."""
 
-    total: int
-    page: int
-    page_size: int
+    total: Annotated[int, Field(description="总数 (how many in all)", examples=[1])]
+    page: Annotated[int, Field(description="页码 (page)", examples=[1])]
+    page_size: Annotated[int, Field(description="每页数量 (rows per page)", examples=[20])]
     results: list[MessageOut]
 
 
 class ChatLineOut(Output):
     """One message as the person in the web chat sees it; ``number`` counts from 1."""
 
-    number: int
-    direction: Annotated[str, Field(description="inbound = 对方 (the person), outbound = 我方 (us)")]
-    text: str
-    created_at: WireMoment
+    number: Annotated[int, Field(description="编号,从 1 开始 (counts from 1)", examples=[2])]
+    direction: Annotated[
+        str, Field(description="inbound = 对方 (the person), outbound = 我方 (us)", examples=["inbound"])
+    ]
+    text: Annotated[str, Field(description="内容 (text)", examples=["好的,晚点联系"])]
+    created_at: Annotated[WireMoment, Field(examples=["2026-03-05T10:35:00Z"])]
 
 
 class ChatLines(Output):
@@ -94,5 +108,16 @@ class ChatLines(Output):
 class ChatIn(Input):
     """What the person writes; ``client_id`` makes a repeated try harmless."""
 
-    content: Content
-    client_id: Annotated[str | None, Field(min_length=1, max_length=64, pattern=r"^[\w.-]+$")] = None
+    content: Annotated[
+        Content, Field(description="1 到 5,000 个字符 (1 to 5,000 characters)", examples=["好的,晚点联系"])
+    ]
+    client_id: Annotated[
+        str | None,
+        Field(
+            min_length=1,
+            max_length=64,
+            pattern=r"^[A-Za-z0-9_.-]+$",
+            description="相同的 client_id 只算一次 (the same one counts once)",
+            examples=["line-7"],
+        ),
+    ] = None

@@ -80,8 +80,8 @@ class FollowUpMachine(RuleBasedStateMachine):
         self.counter += 1
         return self.counter
 
-    @initialize()
-    def begin(self) -> None:
+    @initialize(who=st.sets(PEOPLE), opening=st.booleans())
+    def begin(self, who: set[int], opening: bool) -> None:
         self.world.empty(START)
         for number in range(4):
             bot = self.world.webhook_bot if number >= 2 else None
@@ -93,6 +93,9 @@ class FollowUpMachine(RuleBasedStateMachine):
         self.new_config(is_general=True)
         for day, hours in ((1, 24), (1, 1), (2, 0), (0, 1)):
             self.new_script(0, day, 1, hours)
+        if who:
+            self.enroll(who, opening, restart=False)
+            self.look()
 
     # What operators do to configs and scripts
 
@@ -108,19 +111,16 @@ class FollowUpMachine(RuleBasedStateMachine):
         )
         self.configs.append(Config(made["id"], position, opening))
 
-    @rule(number=NUMBERS)
-    def switch_config(self, number: int) -> None:
+    @rule(number=NUMBERS, action=st.sampled_from(["switch", "switch", "switch", "delete"]))
+    def change_config(self, number: int, action: str) -> None:
         config = self.configs[number % len(self.configs)]
-        if not config.is_deleted:
+        if action == "delete":
+            status, _ = self.world.call("DELETE", f"/followup-configs/{config.id}")
+            assert (status == 404) == config.is_deleted
+            config.is_deleted = True
+        elif not config.is_deleted:
             config.is_active = not config.is_active
             self.world.call("PUT", f"/followup-configs/{config.id}", {"is_active": config.is_active})
-
-    @rule(number=NUMBERS)
-    def delete_config(self, number: int) -> None:
-        config = self.configs[number % len(self.configs)]
-        status, _ = self.world.call("DELETE", f"/followup-configs/{config.id}")
-        assert (status == 404) == config.is_deleted
-        config.is_deleted = True
 
     @rule(number=NUMBERS, day=st.integers(0, 4), order=st.integers(0, 2), hours=HOURS)
     def new_script(self, number: int, day: int, order: int, hours: int) -> None:
@@ -135,45 +135,35 @@ class FollowUpMachine(RuleBasedStateMachine):
         config.texts.append(Text(made["id"], day, order, hours, content))
         self.edited(config)
 
-    @rule(number=NUMBERS, which=NUMBERS, hours=HOURS, order=st.none() | st.integers(0, 2))
-    def edit_script(self, number: int, which: int, hours: int, order: int | None) -> None:
+    @rule(
+        number=NUMBERS,
+        which=NUMBERS,
+        hours=HOURS,
+        order=st.none() | st.integers(0, 2),
+        action=st.sampled_from(["edit", "switch", "delete"]),
+    )
+    def change_script(self, number: int, which: int, hours: int, order: int | None, action: str) -> None:
         text = self.script(number, which)
-        if text is not None:
+        if text is None:
+            return
+        if action == "delete":
+            text.is_deleted = True
+            self.world.call("DELETE", f"/followup-scripts/{text.id}")
+        elif action == "switch":
+            text.is_active = not text.is_active
+            self.world.call("PUT", f"/followup-scripts/{text.id}", {"is_active": text.is_active})
+        else:
             text.hours = hours or (0 if text.day else 1)
             text.order = text.order if order is None else order
             text.content = f"话术第{self.unique()}条"
-            self.change(number, text)
-
-    @rule(number=NUMBERS, which=NUMBERS)
-    def switch_script(self, number: int, which: int) -> None:
-        text = self.script(number, which)
-        if text is not None:
-            text.is_active = not text.is_active
-            self.change(number, text)
-
-    @rule(number=NUMBERS, which=NUMBERS)
-    def delete_script(self, number: int, which: int) -> None:
-        text = self.script(number, which)
-        if text is not None:
-            text.is_deleted = True
-            self.world.call("DELETE", f"/followup-scripts/{text.id}")
-            self.edited(self.configs[number % len(self.configs)])
+            body = {"interval_hours": text.hours, "order": text.order, "content": text.content}
+            self.world.call("PUT", f"/followup-scripts/{text.id}", body)
+        self.edited(self.configs[number % len(self.configs)])
 
     def script(self, number: int, which: int) -> Text | None:
         config = self.configs[number % len(self.configs)]
         texts = [] if config.is_deleted else [text for text in config.texts if not text.is_deleted]
         return texts[which % len(texts)] if texts else None
-
-    def change(self, number: int, text: Text) -> None:
-        body = {
-            "interval_hours": text.hours,
-            "order": text.order,
-            "content": text.content,
-            "is_active": text.is_active,
-        }
-        status, answer = self.world.call("PUT", f"/followup-scripts/{text.id}", body)
-        assert status == 200, answer
-        self.edited(self.configs[number % len(self.configs)])
 
     def edited(self, config: Config) -> None:
         for person in self.people:
@@ -182,12 +172,15 @@ class FollowUpMachine(RuleBasedStateMachine):
 
     # What operators do to people
 
-    @rule(who=PEOPLE, opening=st.booleans(), restart=st.booleans())
-    def enroll(self, who: int, opening: bool, restart: bool) -> None:
-        person = self.people[who]
-        body = {"contact_ids": [person.id], "opening": opening, "restart": restart}
+    @rule(who=st.sets(PEOPLE, min_size=1), opening=st.booleans(), restart=st.booleans())
+    def enroll(self, who: set[int], opening: bool, restart: bool) -> None:
+        people = [self.people[number] for number in sorted(who)]
+        body = {"contact_ids": [person.id for person in people], "opening": opening, "restart": restart}
         _, answer = self.world.call("POST", "/followup-enrollments", body)
-        result = answer["results"][0]
+        for person, result in zip(people, answer["results"], strict=True):
+            self.enroll_one(person, result, opening, restart)
+
+    def enroll_one(self, person: Person, result: dict[str, Any], opening: bool, restart: bool) -> None:
         config = model.choose_config(self.configs, person.position)
         if person.do_not_contact:
             expected = "do_not_contact"
@@ -228,20 +221,15 @@ class FollowUpMachine(RuleBasedStateMachine):
         self.world.call("POST", f"/contacts/{person.id}/{'mute' if muted else 'unmute'}")
         person.muted = muted
 
-    @rule(who=PEOPLE)
-    def protect(self, who: int) -> None:
+    @rule(who=PEOPLE, is_lifted=st.booleans())
+    def protect(self, who: int, is_lifted: bool) -> None:
         person = self.people[who]
-        status, _ = self.world.call("POST", f"/contacts/{person.id}/do-not-contact")
-        assert status == 201
-        person.do_not_contact = True
-        if person.is_open and person.enrollment is not None:
+        method = "DELETE" if is_lifted else "POST"
+        status, _ = self.world.call(method, f"/contacts/{person.id}/do-not-contact")
+        assert status == (204 if is_lifted else 201)
+        person.do_not_contact = not is_lifted
+        if person.do_not_contact and person.is_open and person.enrollment is not None:
             person.enrollment.state = "stopped"
-
-    @rule(who=PEOPLE)
-    def unprotect(self, who: int) -> None:
-        status, _ = self.world.call("DELETE", f"/contacts/{self.people[who].id}/do-not-contact")
-        assert status == 204
-        self.people[who].do_not_contact = False
 
     @rule(who=PEOPLE)
     def send_by_hand(self, who: int) -> None:
@@ -271,38 +259,40 @@ class FollowUpMachine(RuleBasedStateMachine):
         counts: dict[str, int] = receipt
         return counts
 
-    @rule(who=PEOPLE)
-    def reply(self, who: int) -> None:
-        assert self.receive(who, "好的,我有兴趣了解一下")["replies"] == 1
-        self.people[who].answered(details=False)
-
-    @rule(who=PEOPLE)
-    def reply_with_details(self, who: int) -> None:
-        assert self.receive(who, f"可以,我的微信是 wx_abc123{who}")["replies"] == 1
-        self.people[who].answered(details=True)
-
-    @rule(who=PEOPLE)
-    def opt_out(self, who: int) -> None:
-        assert self.receive(who, "别再发了,不要联系我")["replies"] == 1
+    @rule(who=PEOPLE, how=st.sampled_from(["plainly", "plainly", "with details", "refusing"]))
+    def reply(self, who: int, how: str) -> None:
         person = self.people[who]
-        person.answered(details=False)
-        person.do_not_contact = True
+        texts = {
+            "plainly": "好的,我有兴趣了解一下",
+            "with details": f"可以,我的微信是 wx_abc123{who}",
+            "refusing": "别再发了,不要联系我",
+        }
+        assert self.receive(who, texts[how])["replies"] == 1
+        person.answered(details=how == "with details")
+        person.do_not_contact |= how == "refusing"
 
-    @rule(who=PEOPLE)
-    def an_automatic_answer(self, who: int) -> None:
-        assert self.receive(who, "您好,我现在有事不在,一会再和您联系")["filtered"] == 1
-
-    @rule(who=PEOPLE)
-    def something_to_look_at(self, who: int) -> None:
-        assert self.receive(who, "微信号")["filtered"] == 1
+    @rule(who=PEOPLE, is_automatic=st.booleans())
+    def say_something_that_is_no_reply(self, who: int, is_automatic: bool) -> None:
         person = self.people[who]
-        person.review_until = max(person.review_until or START, self.now + model.HOLD)
+        text = "您好,我现在有事不在,一会再和您联系" if is_automatic else "微信号"
+        assert self.receive(who, text)["filtered"] == 1
+        if not is_automatic:
+            person.review_until = max(person.review_until or START, self.now + model.HOLD)
 
     # Time, looks and accidents
 
     @rule(step=STEP)
     def advance(self, step: timedelta) -> None:
         self.world.clock.advance(step)
+
+    @rule(step=STEP)
+    def advance_and_look(self, step: timedelta) -> None:
+        self.world.clock.advance(step)
+        self.look()
+
+    @rule(step=STEP)
+    def advance_and_look_again(self, step: timedelta) -> None:
+        self.advance_and_look(step)
 
     @rule(seconds=st.integers(1, 20))
     def clock_goes_back(self, seconds: int) -> None:

@@ -37,9 +37,7 @@ def lint_config(
 def _about_config(active: Sequence[Script], *, is_active: bool, rivals: Sequence[int]) -> list[Finding]:
     findings = []
     if not is_active:
-        findings.append(
-            Finding("config_inactive", "warning", "配置未启用,不会发送 (the config is not active)")
-        )
+        findings.append(Finding("config_inactive", "warning", "配置未启用,不会发送 (the config is not active)"))
     if not active:
         findings.append(Finding("no_scripts", "error", "没有启用的话术,只会发送开场白 (no active script)"))
     elif all(script.day_number for script in active):

@@ -28,9 +28,7 @@ class Simulation:
     end: Reason | None
 
 
-def simulate(
-    facts: Facts, sequence: Sequence, limits: Limits, start: datetime, *, count: int = 10
-) -> Simulation:
+def simulate(facts: Facts, sequence: Sequence, limits: Limits, start: datetime, *, count: int = 10) -> Simulation:
     """Foresee the next ``count`` sends from ``start`` on, with the very rules that send."""
     sends: list[PlannedSend] = []
     now = start
@@ -44,9 +42,7 @@ def simulate(
     return Simulation(tuple(sends), None)
 
 
-def _until_send(
-    facts: Facts, sequence: Sequence, limits: Limits, now: datetime
-) -> tuple[datetime, Send] | Reason:
+def _until_send(facts: Facts, sequence: Sequence, limits: Limits, now: datetime) -> tuple[datetime, Send] | Reason:
     for _look in range(_LOOKS_PER_SEND):
         decision = decide(facts, sequence, limits, now)
         if isinstance(decision, Send):

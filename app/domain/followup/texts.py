@@ -30,9 +30,7 @@ def check_variables(content: str) -> None:
     for match in _VARIABLE.finditer(content):
         name = match[1].strip()
         if name not in VARIABLES:
-            raise UnknownVariableError(
-                f"未知变量 {{{{{name}}}}},可用: {', '.join(VARIABLES)} (unknown variable)"
-            )
+            raise UnknownVariableError(f"未知变量 {{{{{name}}}}},可用: {', '.join(VARIABLES)} (unknown variable)")
     rest = _VARIABLE.sub("", content)
     if "{{" in rest or "}}" in rest:
         raise UnknownVariableError("变量括号不成对,应写作 {{name}} 或 {{name|您}} (unbalanced braces)")

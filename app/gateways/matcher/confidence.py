@@ -57,8 +57,44 @@ class Weights(NamedTuple):
 
 
 FITTED: Final[dict[bool, Weights]] = {
-    False: Weights(0.0, Signals(1, 1, 1, 1, 1, 1, 1, -1, -1, -1, -1, -1), 1.0, 0.0),
-    True: Weights(0.0, Signals(1, 1, 1, 1, 1, 1, 1, -1, -1, -1, -1, -1), 1.0, 0.0),
+    False: Weights(
+        bias=-3.289,
+        signals=Signals(
+            cosine=2.38,
+            score=2.152,
+            margin=3.637,
+            gap=4.727,
+            length=1.008,
+            asked=1.404,
+            answered=-2.996,
+            elsewhere=-0.668,
+            kind_added=-1.122,
+            kind_missing=-0.35,
+            negation=0.0,
+            number=0.0,
+        ),
+        steepness=0.867,
+        shift=0.405,
+    ),
+    True: Weights(
+        bias=-1.961,
+        signals=Signals(
+            cosine=1.252,
+            score=1.567,
+            margin=0.031,
+            gap=3.172,
+            length=0.0,
+            asked=2.041,
+            answered=0.843,
+            elsewhere=-3.8,
+            kind_added=-1.135,
+            kind_missing=-0.724,
+            negation=-0.308,
+            number=-1.007,
+        ),
+        steepness=4.14,
+        shift=0.405,
+    ),
 }
 """By `Encoder.lexical`."""
 

@@ -34,7 +34,11 @@ Name = Annotated[
     Storable,
     StringConstraints(max_length=128, pattern=r"\S"),
     AfterValidator(str.strip),
-    Field(description="配置名称 (name of the config)", examples=["Python开发复聊配置"]),
+    Field(
+        description="配置名称 (name of the config)",
+        examples=["Python开发复聊配置"],
+        json_schema_extra={"pattern": r"\S"},
+    ),
 ]
 Position = Annotated[Storable, StringConstraints(max_length=_MAX_POSITION), AfterValidator(_comparable)]
 PositionField = Annotated[

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from pydantic import AwareDatetime, TypeAdapter, ValidationError
 
-MAX_ID: Final = 2**63 - 1
+MAX_ID: Final = 2**53 - 1
 MAX_TEXT: Final = 5000
 MAX_KEY: Final = 256
 _FIELDS: Final = frozenset({"message_id", "user_id", "contact_id", "bot", "fromId", "content", "sent_at"})

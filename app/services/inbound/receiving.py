@@ -157,7 +157,7 @@ async def _place(
 async def known_contacts(
     connection: asyncpg.Connection, people: Sequence[tuple[int, str, str]], now: datetime
 ) -> dict[tuple[int, str], int]:
-    """Return contact ids by (bot id, user id); who is new and on the do-not-contact list is protected from the start."""
+    """Return contact ids by (bot id, user id); who is new and on the do-not-contact list is protected at once."""
     found, created = await store.ensure_contacts(connection, people, now)
     if created:
         await apply_list(connection, contact_ids=created, actor="inbound", now=now)

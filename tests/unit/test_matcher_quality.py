@@ -1,0 +1,100 @@
+"""How well the matcher answers two labelled sets: one it was fitted on, one it was not."""
+
+import json
+from functools import cache
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+
+from app.gateways.matcher import CharEncoder, Encoder, Index, Question, SentenceEncoder
+
+DATA = Path(__file__).parent.parent / "data"
+ANSWER = 0.8
+SUGGEST = 0.6
+
+
+class Quality(NamedTuple):
+    """Shares: ``top1``, ``right`` and ``suggested`` of the answerable, ``wrong`` of all, ``false`` of the others."""
+
+    top1: float
+    by_distance: tuple[float, float, float]
+    auc: float
+    auc_near: float
+    auc_far: float
+    right: float
+    suggested: float
+    wrong: float
+    false: float
+
+
+@cache
+def encoder(kind: type[SentenceEncoder] | type[CharEncoder]) -> Encoder:
+    return kind()
+
+
+def lines(name: str) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    rows = [json.loads(line) for line in (DATA / name).read_text(encoding="utf-8").splitlines()]
+    return [row for row in rows if row["kind"] == "entry"], [row for row in rows if row["kind"] == "query"]
+
+
+def index_of(model: Encoder, entries: list[dict[str, Any]]) -> Index:
+    texts = [(entry["id"], text) for entry in entries for text in (entry["post"], *entry["similar"])]
+    vectors = model.encode([text for _, text in texts])
+    index = Index(model)
+    index.upsert(Question(f"q{n}", entry, text, vectors[n]) for n, (entry, text) in enumerate(texts))
+    return index
+
+
+def area(positive: list[float], negative: list[float]) -> float:
+    wins = sum((p > n) + 0.5 * (p == n) for p in positive for n in negative)
+    return wins / (len(positive) * len(negative))
+
+
+def measure(model: Encoder, name: str) -> Quality:
+    entries, queries = lines(name)
+    texts = [query["text"] for query in queries]
+    found = index_of(model, entries).search_many(texts, model.encode(texts))
+    best = [(query, matches[0].entry_id, matches[0].confidence) for query, matches in zip(queries, found, strict=True)]
+    answerable = [row for row in best if row[0]["entry"]]
+    sure = {place: [c for q, _, c in best if q["distance"] == place] for place in ("near", "far")}
+    hits = {d: [e == q["entry"] for q, e, _ in answerable if q["distance"] == d] for d in (1, 2, 3)}
+    yes = [c for _, _, c in answerable]
+    above = [(q["entry"] == e, q["entry"] is not None) for q, e, c in best if c >= ANSWER]
+    near = [m for q, m in zip(queries, found, strict=True) if q["entry"]]
+    suggested = [
+        any(m.entry_id == q["entry"] and m.confidence >= SUGGEST for m in ms)
+        for (q, _, _), ms in zip(answerable, near, strict=True)
+    ]
+    return Quality(
+        top1=sum(e == q["entry"] for q, e, _ in answerable) / len(answerable),
+        by_distance=(sum(hits[1]) / len(hits[1]), sum(hits[2]) / len(hits[2]), sum(hits[3]) / len(hits[3])),
+        auc=area(yes, sure["near"] + sure["far"]),
+        auc_near=area(yes, sure["near"]),
+        auc_far=area(yes, sure["far"]),
+        right=sum(right for right, _ in above) / len(answerable),
+        suggested=sum(suggested) / len(answerable),
+        wrong=sum(not right for right, _ in above) / len(best),
+        false=sum(not known for _, known in above) / (len(best) - len(answerable)),
+    )
+
+
+def show(model: Encoder, name: str, quality: Quality, capsys: pytest.CaptureFixture[str]) -> None:
+    with capsys.disabled():
+        degrees = "/".join(f"{share:.2f}" for share in quality.by_distance)
+        print(
+            f"\n{name}, {model.name}: top-1 {quality.top1:.3f} (by distance {degrees}), AUC {quality.auc:.3f}"
+            f" (near {quality.auc_near:.3f}, far {quality.auc_far:.3f}); at {ANSWER}: right {quality.right:.3f} of the"
+            f" answerable, wrong {quality.wrong:.3f} of all, {quality.false:.3f} of those without an answer;"
+            f" right at {SUGGEST}: {quality.suggested:.3f}"
+        )
+
+
+@pytest.mark.parametrize("name", ["faq_dev.jsonl", "faq_holdout.jsonl"])
+@pytest.mark.parametrize("kind", [SentenceEncoder, CharEncoder])
+def test_quality(
+    kind: type[SentenceEncoder] | type[CharEncoder], name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    model = encoder(kind)
+    quality = measure(model, name)
+    show(model, name, quality, capsys)
