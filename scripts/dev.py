@@ -190,7 +190,7 @@ def bench(venv: Venv, options: argparse.Namespace) -> int:
     """Run benchmarks by name, or all of them."""
     venv.ensure(DEV_LOCK)
     os.environ["PYTHONPATH"] = str(venv.root)
-    return become(venv, "scripts/bench/main.py", *options.names)
+    return become(venv, "scripts/bench/main.py", *options.names, *(["--full"] if options.full else []))
 
 
 def lock(venv: Venv, options: argparse.Namespace) -> int:
@@ -415,6 +415,7 @@ def parser() -> argparse.ArgumentParser:
 
     command = commands.add_parser("bench", help="measure speed", allow_abbrev=False)
     command.add_argument("names", nargs="*", metavar="NAME", help="benchmarks to run (default: all)")
+    command.add_argument("--full", action="store_true", help="full sizes: minutes for each benchmark of the dispatcher")
     command.set_defaults(command=bench)
 
     command = commands.add_parser("lock", help="write both lock files anew", allow_abbrev=False)

@@ -24,7 +24,8 @@ router = APIRouter(prefix="/api/webchat", tags=[Tag.WEBCHAT])
 LINES = 200
 PING_SECONDS = 15.0
 _EVENTS = (
-    'event: message\ndata: {"number":2,"direction":"inbound","text":"好的,晚点联系","created_at":"2026-03-05T10:35:00Z"}\n'
+    "event: message\n"
+    'data: {"number":2,"direction":"inbound","text":"好的,晚点联系","created_at":"2026-03-05T10:35:00Z"}\n'
     "id: 2\n\n"
 )
 
@@ -54,7 +55,7 @@ PersonDep = Annotated[Any, Depends(find_person)]
 
 
 @router.get(
-    "/{token}/messages",
+    "/{token}/messages",  # noqa: FAST003 - the dependency reads it
     summary="读取聊天 Read the chat",
     description="编号 after 之后的消息,旧的在前。Messages after a number, oldest first.",
     response_model=ChatLines,
@@ -72,7 +73,7 @@ async def read_lines(
 
 
 @router.post(
-    "/{token}/messages",
+    "/{token}/messages",  # noqa: FAST003 - the dependency reads it
     status_code=HTTPStatus.CREATED,
     summary="在聊天中发言 Write into the chat",
     description="与其他渠道的回复一样处理。Treated like a reply on any other channel.",
@@ -90,7 +91,7 @@ async def write_line(person: PersonDep, body: ChatIn, context: ContextDep) -> di
 
 
 @router.get(
-    "/{token}/stream",
+    "/{token}/stream",  # noqa: FAST003 - the dependency reads it
     summary="实时消息 Live messages",
     description="服务器推送 (text/event-stream);用 Last-Event-ID 续传。"
     "Server-sent events, resumable with Last-Event-ID.",

@@ -32,7 +32,10 @@ class EnrollIn(Input):
     ] = None
     position: Annotated[
         Annotated[Storable, StringConstraints(min_length=1, max_length=64, pattern=r"\S")] | None,
-        Field(description="该岗位的所有联系人 (everybody of this position)"),
+        Field(
+            description="该岗位的所有联系人 (everybody of this position)",
+            json_schema_extra={"anyOf": [{"type": "string", "minLength": 1, "maxLength": 64, "pattern": r"\S"}, _NULL]},
+        ),
     ] = None
     opening: Annotated[Flag, Field(description="是否发送开场白 (whether to send the opening)")] = True
     config_id: Annotated[Id | None, Field(description="指定配置,默认按岗位匹配 (default: by position)")] = None

@@ -1,6 +1,6 @@
 """Runs benchmarks by name, prints a table of ratios and keeps it as JSON.
 
-    python scripts/bench/main.py [NAME…] [--output FILE]
+    python scripts/bench/main.py [NAME…] [--full] [--output FILE]
 
 Every figure is a ratio against a *limit* (the same work by hand) measured in turns in the same run. The database is
 that of DATABASE_URL, on which a database is made for the run and dropped after it, else an embedded one.
@@ -9,6 +9,7 @@ that of DATABASE_URL, on which a database is made for the run and dropped after 
 import argparse
 import asyncio
 import importlib
+import os
 import sys
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
@@ -38,7 +39,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description="Measure speed.", allow_abbrev=False)
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(BENCHMARKS)} (default: all)")
     parser.add_argument("--output", type=Path, default=ROOT / "build" / "bench.json", help="where the figures go")
+    parser.add_argument("--full", action="store_true", help="full sizes: minutes for each benchmark of the dispatcher")
     options = parser.parse_args(arguments)
+    if options.full:
+        os.environ["BENCH_FULL"] = "1"
     unknown = [name for name in options.names if name not in BENCHMARKS]
     if unknown:
         parser.error(f"there is no benchmark {', '.join(unknown)}; there are {', '.join(BENCHMARKS)}")

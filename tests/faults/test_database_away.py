@@ -11,9 +11,10 @@ from pathlib import Path
 import asyncpg
 import httpx2
 import pytest
+from sqlalchemy import text
 
 from app.gateways.embedded_postgres import EmbeddedPostgres
-from app.repositories.database import plain_dsn
+from app.repositories.database import Database, plain_dsn
 from tests.faults.gateway import SECRET, Reply, running_gateway
 from tests.faults.service import (
     ROOT,
@@ -117,3 +118,22 @@ async def test_connections_are_cut_while_web_chats_are_written_to(database_url: 
         await eventually_equal(connection, SETTLED, people)
         assert await connection.fetchval("SELECT count(*) FROM chat_message") == people
         assert await connection.fetchval("SELECT count(DISTINCT contact_id) FROM chat_message") == people
+
+
+async def test_idle_connections_that_were_cut_are_replaced_before_they_are_lent(
+    database: Database, database_url: str
+) -> None:
+    async with database.connection() as lent:
+        pass
+    async with connected(database_url) as connection:
+        assert await connection.fetchval(CUT) > 0
+    await eventually(lent.is_closed)
+    async with database.connection() as fresh:
+        assert await fetch_one(fresh) == 1
+    async with database.transaction_session() as session:
+        assert await session.scalar(text("SELECT 1")) == 1
+
+
+async def fetch_one(connection: asyncpg.Connection) -> int:
+    found: int = await connection.fetchval("SELECT 1")
+    return found

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from app.gateways.matcher.confidence import FITTED, LENGTH_CAP, MARGIN_CAP, Signals, Weights, confidence
 from app.gateways.matcher.encoders import Encoder, Vectors
-from app.gateways.matcher.wording import Wording, observe
+from app.gateways.matcher.wording import Wording, grams_of, observe
 
 CENTRING: Final = 0.5
 CENTRING_NEEDS: Final = 10
@@ -56,6 +56,15 @@ class Match:
 class _Row:
     question: Question
     wording: Wording
+
+
+@dataclass(frozen=True, slots=True)
+class _Query:
+    """A query with the weight of each of its pieces, and their sum."""
+
+    wording: Wording
+    rarity: dict[str, float]
+    total: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +148,7 @@ class Index:
             centroid = np.add.reduceat(similarities, derived.starts, axis=1) / (counts * derived.entry_norms)
             scores = CENTROID_SHARE * centroid + (1 - CENTROID_SHARE) * best
             return [
-                self._rank(derived, observe(text), scores[i], similarities[i], cosines[i])
+                self._rank(derived, self._query(text), scores[i], similarities[i], cosines[i])
                 for i, text in enumerate(texts)
             ]
 
@@ -159,13 +168,13 @@ class Index:
             self._enabled += sign
             keyed = self._by_key[old.wording.key]
             if sign > 0:
-                self._gram_rows.update(old.wording.grams)
+                self._gram_rows.update(grams_of(old.wording.key))
                 keyed.add(slot)
                 continue
             keyed.discard(slot)
             if not keyed:
                 del self._by_key[old.wording.key]
-            for gram in old.wording.grams:
+            for gram in grams_of(old.wording.key):
                 self._gram_rows[gram] -= 1
                 if not self._gram_rows[gram]:
                     del self._gram_rows[gram]
@@ -228,9 +237,9 @@ class Index:
         return (similarities if self._lexical else raw), similarities
 
     def _rank(
-        self, derived: _Derived, query: Wording, scores: Floats, similarities: Floats, cosines: Floats
+        self, derived: _Derived, query: _Query, scores: Floats, similarities: Floats, cosines: Floats
     ) -> list[Match]:
-        same = {row.question.entry_id: row for row in map(self._row, sorted(self._by_key.get(query.key, ())))}
+        same = {row.question.entry_id: row for row in map(self._row, sorted(self._by_key.get(query.wording.key, ())))}
         count = min(CANDIDATES + 1, len(scores))  # one more than is answered, to stand out from
         nearest = np.argpartition(-scores, count - 1)[:count]
         nearest = nearest[np.lexsort((nearest, -scores[nearest]))]
@@ -259,32 +268,38 @@ class Index:
         return sorted(matches, key=lambda match: (-match.confidence, match.entry_id))[:CANDIDATES]
 
     def _signals(
-        self, query: Wording, wordings: Sequence[Wording], best: int, near: tuple[float, float, float, float]
+        self, query: _Query, wordings: Sequence[Wording], best: int, near: tuple[float, float, float, float]
     ) -> Signals:
         question = wordings[best]
-        known = frozenset().union(*(wording.grams for wording in wordings))
+        pieces = grams_of(question.key)
+        known = pieces.union(*(grams_of(wording.key) for wording in wordings))
         kinds = frozenset().union(*(wording.kinds for wording in wordings))
         numbers = frozenset().union(*(wording.numbers for wording in wordings))
-        total = self._rarity(query.grams) or 1.0
         cosine, score, margin, gap = near
+        missed = [gram for gram in query.rarity if gram not in known]
         return Signals(
             cosine=cosine,
             score=score,
             margin=margin,
             gap=gap,
-            length=max(0.0, min(LENGTH_CAP, math.log((len(query.key) + 1) / (len(question.key) + 1)))),
-            asked=self._rarity(query.grams & known) / total,
-            answered=self._rarity(question.grams & query.grams) / (self._rarity(question.grams) or 1.0),
-            elsewhere=self._rarity({gram for gram in query.grams - known if gram in self._gram_rows}) / total,
-            kind_added=float(bool(query.kinds - kinds)),
-            kind_missing=float(bool(question.kinds - query.kinds)),
-            negation=float(query.negated not in {wording.negated for wording in wordings}),
-            number=float(bool(query.numbers - numbers)),
+            length=max(0.0, min(LENGTH_CAP, math.log((len(query.wording.key) + 1) / (len(question.key) + 1)))),
+            asked=1 - sum(query.rarity[gram] for gram in missed) / query.total,
+            answered=sum(query.rarity.get(gram, 0.0) for gram in pieces) / (sum(map(self._rarity, pieces)) or 1.0),
+            elsewhere=sum(query.rarity[gram] for gram in missed if gram in self._gram_rows) / query.total,
+            kind_added=float(bool(query.wording.kinds - kinds)),
+            kind_missing=float(bool(question.kinds - query.wording.kinds)),
+            negation=float(query.wording.negated not in {wording.negated for wording in wordings}),
+            number=float(bool(query.wording.numbers - numbers)),
         )
 
-    def _rarity(self, grams: Iterable[str]) -> float:
-        """Sum the weights of pieces: rare ones say more; one that no question has says as much as the rarest."""
-        return sum(math.log((self._enabled + 1) / (self._gram_rows.get(gram, 0) + 0.5)) for gram in grams)
+    def _query(self, text: str) -> _Query:
+        wording = observe(text)
+        rarity = {gram: self._rarity(gram) for gram in grams_of(wording.key)}
+        return _Query(wording, rarity, sum(rarity.values()) or 1.0)
+
+    def _rarity(self, gram: str) -> float:
+        """Weigh a piece: rare ones say more; one that no question has says as much as the rarest."""
+        return math.log((self._enabled + 1) / (self._gram_rows.get(gram, 0) + 0.5))
 
 
 def _squares(vectors: Floats, mean: Floats, weights: Floats) -> Floats:

@@ -35,12 +35,11 @@ _KINDS: Final = tuple(
 class Wording(NamedTuple):
     """A text as the comparison sees it.
 
-    ``grams`` are its one- and two-character pieces (or words of other scripts); ``kinds`` the kinds of question in it
-    by number: a time, a quantity, a place, a reason, a person, a way, yes or no.
+    ``kinds`` are the kinds of question in it by number: a time, a quantity, a place, a reason, a person, a way, yes
+    or no. Its pieces are cut when they are wanted: kept for 10,000 questions they would need more memory than vectors.
     """
 
     key: str
-    grams: frozenset[str]
     kinds: frozenset[int]
     negated: bool
     numbers: frozenset[str]
@@ -76,7 +75,6 @@ def observe(text: str) -> Wording:
     folded = _NOT_WORD.sub(" ", unicodedata.normalize("NFKC", text[:MAX_CHARS]).casefold()).strip()
     return Wording(
         key=key,
-        grams=grams_of(key),
         kinds=frozenset(number for number, kind in enumerate(_KINDS) if kind.search(folded)),
         negated=bool(_NEGATION.search(_ASKING_NEGATION.sub("", folded))),
         numbers=frozenset(_DIGITS.findall(folded)),

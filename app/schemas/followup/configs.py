@@ -64,7 +64,7 @@ Opening = Annotated[
         examples=[_OPENING],
     ),
 ]
-ActiveField = Annotated[Flag, Field(description="是否启用 (whether it is in use)")]
+ActiveField = Annotated[Flag, Field(description="是否启用 (whether it is in use)", examples=[True])]
 ConfigIdField = Annotated[Id, Field(description="配置ID (the config)", examples=[1])]
 DayField = Annotated[
     int,

@@ -1,0 +1,224 @@
+"""The OpenAPI document: what it says, and whether the service does what it says, tried out by schemathesis."""
+
+import asyncio
+import os
+import re
+import sys
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import pytest
+from fastapi import FastAPI
+
+from tests.e2e.service import PATIENCE, Service, migrated_database, running
+from tests.helpers import add_contact
+
+HAN = re.compile(r"[\u4e00-\u9fff]")
+LATIN = re.compile(r"[A-Za-z]{3}")
+KEY = "a-key-of-this-test"
+OPERATION = {"/healthz", "/readyz", "/metrics"}
+"""Paths for machines that watch the service: they have no client errors and no input."""
+
+# Rules between fields or with what is stored, and what no schema can say: their 422 is right, whatever the schema
+# allows. Every entry says which rule it is.
+CONFIGURATION = """
+[[operations]]
+include-name = "POST /api/contacts"
+checks.positive_data_acceptance.enabled = false   # the bot must exist
+
+[[operations]]
+include-name = "POST /api/contacts/import"
+checks.positive_data_acceptance.enabled = false   # a table with known columns
+
+[[operations]]
+include-name = "PUT /api/bots/{bot_id}/delivery"
+checks.positive_data_acceptance.enabled = false   # webhook needs a url
+
+[[operations]]
+include-name = "GET /api/contacts/{contact_id}/timeline"
+checks.positive_data_acceptance.enabled = false   # the cursor is one that was given
+
+[[operations]]
+include-name = "POST /api/followup-configs"
+checks.positive_data_acceptance.enabled = false   # variables are known ones
+
+[[operations]]
+include-name = "PUT /api/followup-configs/{config_id}"
+checks.positive_data_acceptance.enabled = false   # variables are known ones
+
+[[operations]]
+include-name = "POST /api/followup-scripts"
+checks.positive_data_acceptance.enabled = false   # variables are known ones; day 0 needs an hour
+
+[[operations]]
+include-name = "PUT /api/followup-scripts/{script_id}"
+checks.positive_data_acceptance.enabled = false   # variables are known ones; day 0 needs an hour
+
+[[operations]]
+include-name = "POST /api/followup-configs/{config_id}/test-send"
+checks.positive_data_acceptance.enabled = false   # variables have values
+
+[[operations]]
+include-path-regex = "/(preview|export)$|^/api/followup-records$"
+checks.positive_data_acceptance.enabled = false   # the year is within reach
+checks.negative_data_rejection.enabled = false    # an empty parameter is as good as none; numbers are moments too
+
+[[operations]]
+include-path = "/api/contacts/import"
+checks.unsupported_method.enabled = false          # to other methods this is /api/contacts/{contact_id}
+checks.allow_header_conformance.enabled = false
+"""
+
+
+async def try_out(service: Service, folder: Path, *options: str) -> None:
+    """Run schemathesis on the whole document with all checks, which is its default; every finding fails."""
+    (folder / "schemathesis.toml").write_text(CONFIGURATION, encoding="utf-8")
+    process = await asyncio.create_subprocess_exec(
+        str(Path(sys.executable).with_name("st")), "--config-file", str(folder / "schemathesis.toml"), "--no-color",
+        "run", f"{service.url}/openapi.json", *options,
+        "--seed", "20260305", "--no-shrink", "--continue-on-failure", "--warnings", "off",
+        "--suppress-health-check", "all", "--request-timeout", "30",
+        cwd=folder, env=os.environ | {"no_proxy": "127.0.0.1"},
+        stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
+    )  # fmt: skip
+    try:
+        output, _ = await asyncio.wait_for(process.communicate(), 2 * PATIENCE)
+    finally:
+        if process.returncode is None:
+            process.kill()
+    assert process.returncode == 0, output.decode(errors="replace")
+    assert "Tested: 0" not in output.decode()
+
+
+async def fill(client: httpx2.AsyncClient) -> None:
+    """Give the document's examples and small ids something to stand for."""
+    people = [await add_contact(client, position="测试") for _ in range(3)]
+    for number in range(1, 4):
+        config = await client.post("/api/followup-configs", json={"name": f"配置 {number}", "position": "测试"})
+        script = {"config_id": config.json()["id"], "day_number": 1, "content": "您好"}
+        assert (await client.post("/api/followup-scripts", json=script)).status_code == 201
+    enrolled = await client.post("/api/followup-enrollments", json={"contact_ids": people[:2]})
+    assert enrolled.json()["enrolled"] == 2
+
+
+async def test_the_service_does_what_its_document_says(server_url: str, tmp_path: Path) -> None:
+    async with (
+        migrated_database(server_url, tmp_path) as url,
+        running(tmp_path, DATABASE_URL=url) as service,
+        service.client() as client,
+    ):
+        await fill(client)
+        await try_out(service, tmp_path, "--phases", "examples,coverage,fuzzing", "--max-examples", "5")
+        assert (await client.get("/readyz")).status_code == 200
+        assert '"level": "error"' not in service.told
+
+
+async def test_the_same_with_keys(server_url: str, tmp_path: Path) -> None:
+    async with (
+        migrated_database(server_url, tmp_path) as url,
+        running(tmp_path, DATABASE_URL=url, HUIYIN_API_KEYS=KEY) as service,
+        service.client(**{"X-API-Key": KEY}) as client,
+    ):
+        await fill(client)
+        await try_out(service, tmp_path, "--header", f"X-API-Key: {KEY}", "--phases", "examples,fuzzing", "--max-examples", "3")
+        assert '"level": "error"' not in service.told
+
+
+@pytest.fixture
+async def document(app: FastAPI) -> dict[str, Any]:
+    described: dict[str, Any] = app.openapi()
+    return described
+
+
+def operations(document: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
+    return [
+        (f"{method.upper()} {path}", operation)
+        for path, methods in document["paths"].items()
+        for method, operation in methods.items()
+    ]
+
+
+def is_bilingual(text: str) -> bool:
+    return bool(HAN.search(text) and LATIN.search(text))
+
+
+def resolved(document: dict[str, Any], schema: dict[str, Any]) -> dict[str, Any]:
+    if "$ref" not in schema:
+        return schema
+    found: dict[str, Any] = document["components"]["schemas"][schema["$ref"].rpartition("/")[2]]
+    return found
+
+
+def has_examples(document: dict[str, Any], schema: dict[str, Any]) -> bool:
+    """Tell whether every plain value of a schema comes with an example, so that the page shows real ones."""
+    schema = resolved(document, schema) | schema
+    if schema.get("examples") or schema.get("example") or "default" in schema or "const" in schema:
+        return True
+    for choice in ("anyOf", "oneOf"):
+        if choice in schema and "properties" not in schema:
+            return any(has_examples(document, each) for each in schema[choice] if each.get("type") != "null")
+    if "properties" in schema:
+        return all(has_examples(document, each) for each in schema["properties"].values())
+    return has_examples(document, schema["items"]) if "items" in schema else False
+
+
+async def test_every_operation_is_described_in_both_languages(document: dict[str, Any]) -> None:
+    found = operations(document)
+    assert len(found) > 50
+    tags = {tag["name"] for tag in document["tags"]}
+    for name, operation in found:
+        assert is_bilingual(operation["summary"]), name
+        assert is_bilingual(operation["description"]), name
+        assert len(operation["tags"]) == 1, name
+        assert set(operation["tags"]) <= tags, name
+    for tag in document["tags"]:
+        assert is_bilingual(tag["description"]), tag["name"]
+    assert is_bilingual(document["info"]["description"])
+    assert len({operation["operationId"] for _, operation in found}) == len(found)
+
+
+async def test_every_operation_documents_what_can_go_wrong(document: dict[str, Any]) -> None:
+    for name, operation in operations(document):
+        if name.partition(" ")[2] in OPERATION:
+            continue
+        statuses = set(operation["responses"])
+        assert {"401", "403", "413", "422", "500", "503"} <= statuses, name
+        assert any(status.startswith("2") for status in statuses), name
+        assert ("{" in name) <= ("404" in statuses), name
+        for status in statuses:
+            response = operation["responses"][status]
+            assert response["description"], name
+            if status >= "400":
+                content = response["content"]["application/json"]
+                assert is_bilingual(response["description"]), (name, status)
+                assert "detail" in content["example"], (name, status)
+                assert content["schema"] == {"$ref": "#/components/schemas/ProblemAnswer"}, (name, status)
+        assert ("503" in statuses) <= ("Retry-After" in operation["responses"]["503"]["headers"]), name
+
+
+async def test_every_body_has_examples(document: dict[str, Any]) -> None:
+    for name, operation in operations(document):
+        for status, response in operation["responses"].items():
+            for media_type, content in response.get("content", {}).items():
+                shown = "example" in content or "examples" in content
+                place = f"{name} {status} {media_type}"
+                assert shown or name.partition(" ")[2] in OPERATION or has_examples(document, content["schema"]), place
+        for media_type, content in operation.get("requestBody", {}).get("content", {}).items():
+            shown = "example" in content or "examples" in content
+            assert shown or has_examples(document, content["schema"]), f"{name} {media_type}"
+
+
+async def test_parameters_are_described(document: dict[str, Any]) -> None:
+    for name, operation in operations(document):
+        for parameter in operation.get("parameters", ()):
+            if parameter["in"] != "path":
+                assert is_bilingual(parameter.get("description", "")), f"{name} {parameter['name']}"
+
+
+async def test_no_secret_stands_in_the_document(client: httpx2.AsyncClient) -> None:
+    answer = await client.get("/openapi.json")
+    assert answer.status_code == 200
+    assert answer.headers["content-type"] == "application/json"
+    assert "postgresql://" not in answer.text
+    assert answer.json()["openapi"].startswith("3.1")
