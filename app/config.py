@@ -4,10 +4,10 @@
 """
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Self
 from zoneinfo import ZoneInfo
 
-from pydantic import BaseModel, Field, SecretStr, field_validator
+from pydantic import BaseModel, Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 
@@ -16,6 +16,12 @@ class TimeRange(BaseModel):
 
     begin_time: Annotated[str, Field(pattern=r"^([01]?\d|2[0-3]):[0-5]\d$")]
     end_time: Annotated[str, Field(pattern=r"^(([01]?\d|2[0-3]):[0-5]\d|24:00)$")]
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        if self.begin_time.zfill(5) >= self.end_time.zfill(5):
+            raise ValueError("begin_time must be before end_time; split a night at 24:00")
+        return self
 
 
 class WeekWindow(BaseModel):
@@ -86,6 +92,12 @@ class Settings(BaseSettings):
     def _known_zone(cls, value: str) -> str:
         ZoneInfo(value)
         return value
+
+    @model_validator(mode="after")
+    def _lease_outlives_requests(self) -> Self:
+        if self.lease_seconds < 2 * self.gateway_timeout_seconds:
+            raise ValueError("HUIYIN_LEASE_SECONDS must be at least twice HUIYIN_GATEWAY_TIMEOUT_SECONDS")
+        return self
 
     @property
     def zone(self) -> ZoneInfo:

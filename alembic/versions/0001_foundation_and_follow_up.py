@@ -189,6 +189,17 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_follow_up_record")),
         postgresql_with={"fillfactor": "90"},
     )
+    op.create_index("ix_follow_up_record_config_id_id", "follow_up_record", ["config_id", "id"], unique=False)
+    op.create_index(
+        "ix_follow_up_record_got_reply",
+        "follow_up_record",
+        ["id"],
+        unique=False,
+        postgresql_where=sa.text("got_reply"),
+    )
+    op.create_index(
+        "ix_follow_up_record_sent_at", "follow_up_record", ["sent_at"], unique=False, postgresql_using="brin"
+    )
     op.create_index("ix_follow_up_record_contact_id_id", "follow_up_record", ["contact_id", "id"], unique=False)
     op.create_index(
         "ix_follow_up_record_failed",
@@ -230,6 +241,7 @@ def upgrade() -> None:
         sa.Column("created_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
         sa.PrimaryKeyConstraint("scope", "key", name=op.f("pk_idempotency_key")),
     )
+    op.create_index("ix_idempotency_key_record_id", "idempotency_key", ["record_id"], unique=False)
     op.create_index("ix_idempotency_key_created_at", "idempotency_key", ["created_at"], unique=False)
     op.create_table(
         "outbox_event",
@@ -248,6 +260,7 @@ def upgrade() -> None:
         sa.CheckConstraint("status IN ('pending', 'delivered', 'dead')", name=op.f("ck_outbox_event_status")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_outbox_event")),
     )
+    op.create_index("ix_outbox_event_contact_id", "outbox_event", ["contact_id"], unique=False)
     op.create_index(
         "ix_outbox_event_due_at",
         "outbox_event",
@@ -298,13 +311,6 @@ def upgrade() -> None:
         "ix_contact_phone", "contact", ["phone"], unique=False, postgresql_where=sa.text("phone IS NOT NULL")
     )
     op.create_index("ix_contact_position_key", "contact", ["position_key"], unique=False)
-    op.create_index(
-        "ix_contact_review",
-        "contact",
-        ["review_hold_until"],
-        unique=False,
-        postgresql_where=sa.text("review_hold_until IS NOT NULL"),
-    )
     op.create_index("uq_contact_bot_id_user_id", "contact", ["bot_id", "user_id"], unique=True)
     op.create_table(
         "follow_up_script",
@@ -399,13 +405,15 @@ def upgrade() -> None:
         postgresql_where=sa.text("due_at IS NOT NULL"),
     )
     op.create_index(
-        "ix_follow_up_enrollment_idle",
-        "follow_up_enrollment",
-        ["config_id", "id"],
-        unique=False,
-        postgresql_where=sa.text("due_at IS NULL AND state IN ('waiting', 'active')"),
+        "ix_follow_up_enrollment_config_id_id", "follow_up_enrollment", ["config_id", "id"], unique=False
     )
-    op.create_index("ix_follow_up_enrollment_state_id", "follow_up_enrollment", ["state", "id"], unique=False)
+    op.create_index(
+        "ix_follow_up_enrollment_state_id",
+        "follow_up_enrollment",
+        ["state", "id"],
+        unique=False,
+        postgresql_where=sa.text("state <> 'active'"),
+    )
     op.create_index(
         "uq_follow_up_enrollment_open",
         "follow_up_enrollment",
@@ -429,11 +437,6 @@ def downgrade() -> None:
     )
     op.drop_index("ix_follow_up_enrollment_state_id", table_name="follow_up_enrollment")
     op.drop_index(
-        "ix_follow_up_enrollment_idle",
-        table_name="follow_up_enrollment",
-        postgresql_where=sa.text("due_at IS NULL AND state IN ('waiting', 'active')"),
-    )
-    op.drop_index(
         "ix_follow_up_enrollment_due",
         table_name="follow_up_enrollment",
         postgresql_where=sa.text("due_at IS NOT NULL"),
@@ -450,7 +453,6 @@ def downgrade() -> None:
     )
     op.drop_table("follow_up_script")
     op.drop_index("uq_contact_bot_id_user_id", table_name="contact")
-    op.drop_index("ix_contact_review", table_name="contact", postgresql_where=sa.text("review_hold_until IS NOT NULL"))
     op.drop_index("ix_contact_position_key", table_name="contact")
     op.drop_index("ix_contact_phone", table_name="contact", postgresql_where=sa.text("phone IS NOT NULL"))
     op.drop_table("contact")

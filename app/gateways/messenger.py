@@ -15,7 +15,7 @@ from datetime import datetime
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from math import ceil
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 from urllib.parse import urlencode
 
 from pydantic_core import from_json, to_json
@@ -83,6 +83,9 @@ class Refused:
 
     error: str
 
+
+WITHDRAWN: Final = NotSent("withdrawn: the person answered, or must not be written to", 0)
+"""The outcome of a message that was reserved and is not wanted any more; the next look says why."""
 
 Outcome = Sent | Unknown | NotSent | Unreachable | Refused
 

@@ -1,11 +1,11 @@
 """The recurring work of the service: one coroutine per pass, each safe to run in any number of processes at once."""
 
-from dataclasses import dataclass
-from datetime import timedelta
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 
 from app.repositories import idempotency, maintenance
 from app.repositories.records import fold_tally
-from app.repositories.results import mark_lost_manual
+from app.repositories.results import mark_lost
 from app.services.context import Context
 from app.services.dispatch.dispatcher import Dispatcher
 from app.services.events import add_events
@@ -22,6 +22,8 @@ class Passes:
 
     context: Context
     dispatcher: Dispatcher
+    rearmed: dict[int, datetime] = field(default_factory=dict)
+    """Marks of configs whose first round this process has done."""
 
     async def dispatch(self) -> None:
         """Start sending to whoever is due."""
@@ -34,8 +36,7 @@ class Passes:
 
     async def rearm(self) -> None:
         """Look again at people whose config changed, batch by batch."""
-        while await rearm(self.context) and not self.context.stopping.is_set():
-            pass
+        await rearm(self.context, self.rearmed)
 
     async def events(self) -> None:
         """Deliver events, batch by batch."""
@@ -43,11 +44,11 @@ class Passes:
             pass
 
     async def lost_sends(self) -> None:
-        """List sends by hand whose process died as unknown."""
+        """List messages as unknown whose process died, and that no look comes upon."""
         now = self.context.clock.now()
         before = now - timedelta(seconds=self.context.settings.lease_seconds)
         async with self.context.database.transaction() as connection:
-            lost = await mark_lost_manual(connection, before, BATCH)
+            lost = await mark_lost(connection, before, BATCH)
             await add_events(
                 connection,
                 now,

@@ -45,11 +45,6 @@ class Contact(Base):
         Index("uq_contact_bot_id_user_id", "bot_id", "user_id", unique=True),
         Index("ix_contact_phone", "phone", postgresql_where=text("phone IS NOT NULL")),
         Index("ix_contact_position_key", "position_key"),
-        Index(
-            "ix_contact_review",
-            "review_hold_until",
-            postgresql_where=text("review_hold_until IS NOT NULL"),
-        ),
         # Hot: one update per message. Room in the page keeps those updates off the indexes.
         {"postgresql_with": {"fillfactor": "80"}},
     )
@@ -152,7 +147,10 @@ class IdempotencyKey(Base):
     """The answer that a key got, so that the same request gets it again and causes nothing twice."""
 
     __tablename__ = "idempotency_key"
-    __table_args__ = (Index("ix_idempotency_key_created_at", "created_at"),)
+    __table_args__ = (
+        Index("ix_idempotency_key_created_at", "created_at"),
+        Index("ix_idempotency_key_record_id", "record_id"),
+    )
 
     scope: Mapped[str] = mapped_column(String(64), primary_key=True)
     key: Mapped[str] = mapped_column(String(255), primary_key=True)
@@ -168,6 +166,7 @@ class OutboxEvent(Base):
     __table_args__ = (
         CheckConstraint("status IN ('pending', 'delivered', 'dead')", name="status"),
         Index("ix_outbox_event_due_at", "due_at", postgresql_where=text("status = 'pending'")),
+        Index("ix_outbox_event_contact_id", "contact_id"),
     )
 
     id: Mapped[BigId]

@@ -82,13 +82,9 @@ class FollowUpEnrollment(Base):
             "id",
             postgresql_where=text("due_at IS NOT NULL"),
         ),
-        Index(
-            "ix_follow_up_enrollment_idle",
-            "config_id",
-            "id",
-            postgresql_where=text("due_at IS NULL AND state IN ('waiting', 'active')"),
-        ),
-        Index("ix_follow_up_enrollment_state_id", "state", "id"),
+        Index("ix_follow_up_enrollment_config_id_id", "config_id", "id"),
+        # The rare states: nearly everybody is active, and those are found without an index.
+        Index("ix_follow_up_enrollment_state_id", "state", "id", postgresql_where=text("state <> 'active'")),
         {"postgresql_with": {"fillfactor": "80"}},
     )
 

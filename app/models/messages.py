@@ -74,6 +74,10 @@ class FollowUpRecord(Base):
             postgresql_where=text("enrollment_id IS NOT NULL"),
         ),
         Index("ix_follow_up_record_contact_id_id", "contact_id", "id"),
+        Index("ix_follow_up_record_config_id_id", "config_id", "id"),
+        Index("ix_follow_up_record_got_reply", "id", postgresql_where=text("got_reply")),
+        # Times grow with the table: a few pages say where a span lies, and writing them costs next to nothing.
+        Index("ix_follow_up_record_sent_at", "sent_at", postgresql_using="brin"),
         Index(
             "ix_follow_up_record_open",
             "reserved_at",

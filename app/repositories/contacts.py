@@ -41,9 +41,18 @@ _MUTE = "UPDATE contact SET muted = $2, updated_at = $3 WHERE id = $1"
 # Only what stands still: a due time in the future is a lease or an interval, and both stay as they are.
 _REARM = """
     UPDATE follow_up_enrollment SET due_at = $3
-    WHERE contact_id = ANY($1::bigint[]) AND state IN ('waiting', 'active') AND due_at IS NULL
+    WHERE contact_id = ANY($1::bigint[]) AND state = 'active' AND due_at IS NULL
       AND reason = ANY($2::text[])
     RETURNING id
+"""
+# The engine's pass then finds whoever waits for one of these configs.
+_REARM_CONFIGS = """
+    UPDATE follow_up_config f SET rearm_at = $2
+    WHERE f.is_active AND f.deleted_at IS NULL AND f.position_key IN (
+        SELECT unnest(ARRAY['', c.position_key])
+        FROM contact c JOIN follow_up_enrollment e ON e.contact_id = c.id
+        WHERE c.id = ANY($1::bigint[]) AND e.state = 'waiting'
+    )
 """
 
 
@@ -130,6 +139,11 @@ async def rearm(
 ) -> int:
     """Make open sequences due that stand still for one of these reasons; returns how many."""
     return len(await connection.fetch(_REARM, list(contact_ids), list(reasons), now))
+
+
+async def rearm_waiting(connection: asyncpg.Connection, contact_ids: Collection[int], now: datetime) -> None:
+    """Have those of these people who wait for a config held against the active ones again."""
+    await connection.execute(_REARM_CONFIGS, list(contact_ids), now)
 
 
 async def page(session: AsyncSession, filters: Filters, *, offset: int, limit: int) -> tuple[int, Sequence[Row[Any]]]:

@@ -70,11 +70,19 @@ _LOCK_CLAIMED = f"""
     FOR NO KEY UPDATE OF e, c SKIP LOCKED
 """
 
+# What colleagues wrote by hand on the platform counts too; it stands among a person's last messages.
 _RECENT_SENDS = """
-    SELECT contact_id, array_agg(coalesce(sent_at, reserved_at) ORDER BY coalesce(sent_at, reserved_at)) AS moments
-    FROM follow_up_record
-    WHERE contact_id = ANY($1::bigint[]) AND coalesce(sent_at, reserved_at) > $2
-      AND status IN ('sent', 'unknown', 'reserved')
+    SELECT contact_id, array_agg(moment ORDER BY moment) AS moments
+    FROM (
+        SELECT contact_id, coalesce(sent_at, reserved_at) AS moment
+        FROM follow_up_record
+        WHERE contact_id = ANY($1::bigint[]) AND coalesce(sent_at, reserved_at) > $2
+          AND status IN ('sent', 'unknown', 'reserved')
+        UNION ALL
+        SELECT m.contact_id, m.sent_at
+        FROM contact c JOIN chat_message m ON m.contact_id = c.id AND m.ordinal > c.message_count - 100
+        WHERE c.id = ANY($1::bigint[]) AND m.service = 'agent' AND m.sent_at > $2
+    ) AS recent
     GROUP BY contact_id
 """
 
@@ -136,6 +144,14 @@ _RESERVE = f"""
         FROM record r WHERE e.id = r.enrollment_id
     )
     SELECT id, enrollment_id FROM record
+"""
+
+_STILL_WANTED = """
+    SELECT r.id
+    FROM follow_up_record r
+    JOIN follow_up_enrollment e ON e.id = r.enrollment_id AND e.open_record_id = r.id AND e.state = 'active'
+    JOIN contact c ON c.id = r.contact_id AND NOT c.muted AND NOT c.do_not_contact
+    WHERE r.id = ANY($1::bigint[]) AND r.status = 'reserved'
 """
 
 _SETTLE = """
@@ -241,6 +257,12 @@ async def lock_claimed(connection: asyncpg.Connection, ids: Sequence[int], token
     """Lock what this claim still holds, with contacts as they are now."""
     rows: Sequence[Row] = await connection.fetch(_LOCK_CLAIMED, ids, token)
     return rows
+
+
+async def still_wanted(connection: asyncpg.Connection, record_ids: Sequence[int]) -> frozenset[int]:
+    """Return which reserved records may still leave: their sequence goes on, nobody muted or protected the person."""
+    rows = await connection.fetch(_STILL_WANTED, record_ids)
+    return frozenset(row["id"] for row in rows)
 
 
 async def lock_contacts(connection: asyncpg.Connection, contact_ids: Sequence[int]) -> None:

@@ -7,8 +7,13 @@ from typing import Any
 import asyncpg
 
 _CANDIDATES = """
-    SELECT c.id, c.bot_id, c.position_key, c.do_not_contact, c.opening_sent_at,
-           n.id AS newest_id, n.state AS newest_state, coalesce(n.was_converted, false) AS was_converted
+    SELECT c.id, c.bot_id, c.position_key, c.do_not_contact,
+           c.opening_sent_at IS NOT NULL OR EXISTS (
+               SELECT FROM follow_up_record r
+               WHERE r.contact_id = c.id AND r.kind = 'opening' AND r.status IN ('reserved', 'unknown', 'sent')
+           ) AS had_opening,
+           n.id AS newest_id, n.state AS newest_state, coalesce(n.was_converted, false)
+               OR EXISTS (SELECT FROM contact_record d WHERE d.contact_id = c.id) AS was_converted
     FROM contact c
     LEFT JOIN LATERAL (
         SELECT e.id, e.state, bool_or(e.state = 'converted') OVER () AS was_converted
@@ -43,27 +48,41 @@ _LOOKED_AT = """
            e.opening_at, e.day, e.after_order, e.after_script_id, e.rotation_order, e.rotation_script_id, e.sequence,
            e.open_record_id, e.enrolled_at,
            c.name, c.position, c.muted, c.do_not_contact, c.last_sent_at, c.takeover_until, c.review_hold_until,
-           r.status AS open_status, r.reserved_at AS open_reserved_at
+           r.status AS open_status, r.reserved_at AS open_reserved_at, r.script_id AS open_script_id,
+           r.day_number AS open_day_number
     FROM follow_up_enrollment e
     JOIN contact c ON c.id = e.contact_id
     LEFT JOIN follow_up_record r ON r.id = e.open_record_id
     WHERE e.id = $1
 """
-_REARM_STANDING = """
+# Who stands still because of the config, and who waits for an interval that may have changed; a claim is left alone.
+_REARM = """
     UPDATE follow_up_enrollment SET due_at = $2
     WHERE id IN (
         SELECT id FROM follow_up_enrollment
-        WHERE config_id = $1 AND due_at IS NULL AND state = 'active'
-          AND reason IN ('config_inactive', 'missing_variable')
-        ORDER BY id LIMIT $3 FOR NO KEY UPDATE
+        WHERE config_id = $1 AND state = 'active' AND id > $3 AND claim_token IS NULL AND open_record_id IS NULL
+          AND (due_at IS NULL AND reason IN ('config_inactive', 'missing_variable')
+               OR due_at > $2 AND reason IN ('interval', 'min_gap'))
+        ORDER BY id LIMIT $4 FOR NO KEY UPDATE
     )
     RETURNING id
+"""
+_STOP_OF_DELETED = """
+    UPDATE follow_up_enrollment
+    SET state = 'stopped', reason = 'config_inactive', reason_until = NULL, due_at = NULL, claim_token = NULL,
+        ended_at = $2
+    WHERE id IN (
+        SELECT id FROM follow_up_enrollment
+        WHERE config_id = $1 AND state IN ('active', 'paused') AND id > $3
+        ORDER BY id LIMIT $4 FOR NO KEY UPDATE
+    )
+    RETURNING id, contact_id
 """
 _WAITING = """
     SELECT e.id, c.position_key
     FROM follow_up_enrollment e JOIN contact c ON c.id = e.contact_id
-    WHERE e.config_id IS NULL AND e.due_at IS NULL AND e.state = 'waiting' AND ($1 = '' OR c.position_key = $1)
-    ORDER BY e.id LIMIT $2
+    WHERE e.config_id IS NULL AND e.state = 'waiting' AND ($1 = '' OR c.position_key = $1) AND e.id > $2
+    ORDER BY e.id LIMIT $3
     FOR NO KEY UPDATE OF e
 """
 _ACTIVATE = """
@@ -71,7 +90,8 @@ _ACTIVATE = """
     FROM unnest($2::bigint[], $3::bigint[]) AS i(id, config_id) WHERE e.id = i.id
 """
 _REARMED_CONFIGS = """
-    SELECT id, position_key, is_active AND deleted_at IS NULL AS is_usable, rearm_at
+    SELECT id, position_key, is_active AND deleted_at IS NULL AS is_usable, deleted_at IS NOT NULL AS is_deleted,
+           rearm_at
     FROM follow_up_config WHERE rearm_at IS NOT NULL ORDER BY rearm_at LIMIT 20
 """
 
@@ -150,14 +170,24 @@ async def rearmed_configs(connection: asyncpg.Connection) -> list[asyncpg.Record
     return rows
 
 
-async def rearm_standing(connection: asyncpg.Connection, config_id: int, now: datetime, limit: int) -> int:
-    """Make people due who stand still because of their config; returns how many."""
-    return len(await connection.fetch(_REARM_STANDING, config_id, now, limit))
+async def rearm(connection: asyncpg.Connection, config_id: int, now: datetime, after: int, limit: int) -> list[int]:
+    """Make people of a config due whom a change of it may move, from an id on; returns their enrollments."""
+    return sorted(row["id"] for row in await connection.fetch(_REARM, config_id, now, after, limit))
 
 
-async def lock_waiting(connection: asyncpg.Connection, position_key: str, limit: int) -> list[asyncpg.Record]:
-    """Lock people who wait for a config of a position ('': of any): ``id, position_key``."""
-    rows: list[asyncpg.Record] = await connection.fetch(_WAITING, position_key, limit)
+async def stop_of_deleted(
+    connection: asyncpg.Connection, config_id: int, now: datetime, after: int, limit: int
+) -> list[asyncpg.Record]:
+    """End the sequences of a deleted config, from an id on: ``id, contact_id``."""
+    rows = await connection.fetch(_STOP_OF_DELETED, config_id, now, after, limit)
+    return sorted(rows, key=lambda row: int(row["id"]))
+
+
+async def lock_waiting(
+    connection: asyncpg.Connection, position_key: str, after: int, limit: int
+) -> list[asyncpg.Record]:
+    """Lock people who wait for a config of a position ('': of any), from an id on: ``id, position_key``."""
+    rows: list[asyncpg.Record] = await connection.fetch(_WAITING, position_key, after, limit)
     return rows
 
 

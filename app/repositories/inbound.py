@@ -90,9 +90,15 @@ _SAVE_DETAILS = """
         AS i(contact_id, kind, value, rule, confidence, note, message_id)
     ON CONFLICT (contact_id, kind, value) DO NOTHING
 """
+_NAME_OWN = """
+    UPDATE chat_message m SET external_id = i.external_id
+    FROM unnest($1::bigint[], $2::bigint[], $3::text[]) AS i(contact_id, record_id, external_id)
+    WHERE m.contact_id = i.contact_id AND m.record_id = i.record_id AND m.external_id IS NULL
+      AND m.ordinal > (SELECT c.message_count - 1000 FROM contact c WHERE c.id = i.contact_id)
+"""
 _LAST_EXTERNAL_IDS = """
     SELECT DISTINCT ON (contact_id) contact_id, external_id FROM chat_message
-    WHERE contact_id = ANY($1::bigint[]) AND external_id IS NOT NULL
+    WHERE contact_id = ANY($1::bigint[]) AND external_id IS NOT NULL AND external_id NOT LIKE 'webchat-%'
     ORDER BY contact_id, ordinal DESC
 """
 _MESSAGE = """
@@ -244,6 +250,12 @@ async def end_enrollments(
     """End enrollments: (id, state, reason) each."""
     if ended:
         await connection.execute(_END_ENROLLMENTS, now, *zip(*ended, strict=True))
+
+
+async def name_own(connection: asyncpg.Connection, copies: Sequence[tuple[int, int, str]]) -> None:
+    """Give messages of ours the id that the platform knows them by: (contact, record, id) each."""
+    if copies:
+        await connection.execute(_NAME_OWN, *zip(*copies, strict=True))
 
 
 async def mark_replied(connection: asyncpg.Connection, replies: Sequence[tuple[int, str, datetime]]) -> None:

@@ -30,13 +30,15 @@ _INSERT = """
 """
 _NOT_SENT = """
     WITH record AS (
-        UPDATE follow_up_record SET status = 'not_sent' WHERE id = $1 RETURNING id, contact_id, kind
+        UPDATE follow_up_record SET status = $3::text, sent_at = NULL, error = coalesce($4, error)
+        WHERE id = $1 RETURNING id, contact_id, kind
     ), person AS (
         -- It had counted as sent; now the last message is the one before it.
         UPDATE contact c
         SET last_sent_at = greatest(
                 (SELECT max(coalesce(o.sent_at, o.reserved_at)) FROM follow_up_record o
-                 WHERE o.contact_id = c.id AND o.id <> record.id AND o.status IN ('sent', 'unknown')),
+                 WHERE o.contact_id = c.id AND o.id <> record.id
+                   AND o.status IN ('sent', 'unknown', 'reserved')),
                 (SELECT max(m.sent_at) FROM chat_message m
                  WHERE m.contact_id = c.id AND m.direction = 'outbound' AND m.service = 'agent')),
             opening_sent_at = CASE WHEN record.kind = 'opening' THEN NULL ELSE c.opening_sent_at END
@@ -47,10 +49,15 @@ _NOT_SENT = """
         reason = CASE WHEN e.state = 'active' THEN NULL ELSE e.reason END, reason_until = NULL
     FROM record WHERE e.open_record_id = record.id
 """
-_SETTLE = """
-    UPDATE follow_up_record SET status = $2::text, error = $3,
-        sent_at = CASE WHEN $2::text = 'unknown' THEN coalesce(sent_at, $4) ELSE sent_at END
+_UNKNOWN_BY_HAND = """
+    UPDATE follow_up_record SET status = 'unknown', error = $2, sent_at = coalesce(sent_at, $3)
     WHERE id = $1 AND status = 'reserved'
+"""
+_MAY_LEAVE = """
+    SELECT EXISTS (
+        SELECT FROM follow_up_record r JOIN contact c ON c.id = r.contact_id AND NOT c.do_not_contact
+        WHERE r.id = $1 AND r.status = 'reserved'
+    )
 """
 
 
@@ -112,16 +119,22 @@ async def insert_by_hand(
     return [row["id"] for row in rows]
 
 
-async def write_not_sent(connection: asyncpg.Connection, record_id: int, now: datetime) -> None:
-    """Settle an uncertain record as not sent: the same step is due again at once."""
-    await connection.execute(_NOT_SENT, record_id, now)
-
-
-async def settle_by_hand(
-    connection: asyncpg.Connection, record_id: int, status: str, error: str, now: datetime
+async def write_not_sent(
+    connection: asyncpg.Connection, record_id: int, now: datetime, *, status: str = "not_sent", error: str | None = None
 ) -> None:
-    """Write that a record made by hand did not leave, or that nobody knows."""
-    await connection.execute(_SETTLE, record_id, status, error, now)
+    """Settle a record as ``not_sent`` or ``failed``: it counts no more, and a step that it was is due again at once."""
+    await connection.execute(_NOT_SENT, record_id, now, status, error)
+
+
+async def write_unknown_by_hand(connection: asyncpg.Connection, record_id: int, error: str, now: datetime) -> None:
+    """Write that nobody knows whether a message made by hand left."""
+    await connection.execute(_UNKNOWN_BY_HAND, record_id, error, now)
+
+
+async def may_leave(connection: asyncpg.Connection, record_id: int) -> bool:
+    """Tell whether a reserved message made by hand may still leave: its person is there and not protected."""
+    found: bool = await connection.fetchval(_MAY_LEAVE, record_id)
+    return found
 
 
 async def touch_last_sent(connection: asyncpg.Connection, contact_id: int, now: datetime) -> None:

@@ -101,22 +101,28 @@ _RELEASE_CLAIM = """
     )
 """
 
-_LOST_MANUAL = """
+# Reserved records that no look will come upon: made by hand, or their sequence ended or stands still.
+_LOST = """
     WITH lost AS (
-        UPDATE follow_up_record SET status = 'unknown', sent_at = coalesce(sent_at, reserved_at),
+        SELECT r.id
+        FROM follow_up_record r
+        LEFT JOIN follow_up_enrollment e ON e.id = r.enrollment_id AND e.state = 'active' AND e.open_record_id = r.id
+        WHERE r.status = 'reserved' AND r.reserved_at < $1 AND e.id IS NULL
+        ORDER BY r.reserved_at LIMIT $2
+        FOR NO KEY UPDATE OF r SKIP LOCKED
+    ), record AS (
+        UPDATE follow_up_record r
+        SET status = 'unknown', sent_at = coalesce(r.sent_at, r.reserved_at),
             error = 'the process ended before the outcome was known'
-        WHERE id IN (
-            SELECT id FROM follow_up_record
-            WHERE status = 'reserved' AND enrollment_id IS NULL AND reserved_at < $1
-            ORDER BY reserved_at LIMIT $2 FOR UPDATE SKIP LOCKED
-        )
-        RETURNING id, contact_id, bot_id, sent_at
+        FROM lost WHERE r.id = lost.id
+        RETURNING r.id, r.contact_id, r.bot_id, r.kind, r.sent_at
     ), person AS (
-        UPDATE contact c SET last_sent_at = greatest(c.last_sent_at, l.sent_at)
-        FROM (SELECT contact_id, max(sent_at) AS sent_at FROM lost GROUP BY contact_id) AS l
-        WHERE c.id = l.contact_id
+        UPDATE contact c
+        SET last_sent_at = greatest(c.last_sent_at, r.sent_at),
+            opening_sent_at = CASE WHEN r.kind = 'opening' THEN r.sent_at ELSE c.opening_sent_at END
+        FROM record r WHERE c.id = r.contact_id
     )
-    SELECT id, contact_id, bot_id FROM lost
+    SELECT id, contact_id, bot_id FROM record
 """
 
 
@@ -172,9 +178,12 @@ async def release_claim(connection: asyncpg.Connection, ids: Sequence[int], toke
         await connection.execute(_RELEASE_CLAIM, due_at, ids, token)
 
 
-async def mark_lost_manual(connection: asyncpg.Connection, before: datetime, limit: int) -> Sequence[Row]:
-    """Mark sends by hand as unknown whose process died before ``before``; rows ``id, contact_id, bot_id``."""
-    rows: Sequence[Row] = await connection.fetch(_LOST_MANUAL, before, limit)
+async def mark_lost(connection: asyncpg.Connection, before: datetime, limit: int) -> Sequence[Row]:
+    """Mark messages as unknown that no look comes upon and whose process died before ``before``.
+
+    Rows ``id, contact_id, bot_id``.
+    """
+    rows: Sequence[Row] = await connection.fetch(_LOST, before, limit)
     return rows
 
 

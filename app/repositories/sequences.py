@@ -20,7 +20,7 @@ _CHOICE = """
     SELECT DISTINCT ON (wanted.key) wanted.key, c.id
     FROM unnest($1::text[]) AS wanted(key)
     JOIN follow_up_config c ON c.is_active AND c.deleted_at IS NULL AND c.position_key IN (wanted.key, '')
-    ORDER BY wanted.key, (c.position_key = wanted.key) DESC, c.id DESC
+    ORDER BY wanted.key, (c.position_key = wanted.key) DESC, c.created_at DESC, c.id DESC
 """
 
 

@@ -100,9 +100,11 @@ class Access:
         return None
 
     def _is_behind_stranger(self, scope: Scope, headers: Headers) -> bool:
+        """Tell whether nobody knows who calls: an undeclared proxy, or a declared one that does not say for whom."""
         peer = _address(scope["client"][0])
-        is_declared = peer is not None and self._is_proxy(peer)
-        return not is_declared and any(name in headers for name in _PROXY_HEADERS)
+        if peer is not None and self._is_proxy(peer):
+            return "x-forwarded-for" not in headers
+        return any(name in headers for name in _PROXY_HEADERS)
 
     def _key_refusal(self, scope: Scope, headers: Headers) -> AppError | None:
         scheme, _, rest = headers.get("authorization", "").partition(" ")

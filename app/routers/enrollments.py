@@ -13,6 +13,7 @@ from app.routers.tags import Tag
 from app.schemas.enrollments import EnrolledOut, EnrollIn, EnrollmentOut, EnrollmentPage, PlanOut
 from app.services import enrollments, plan
 from app.services.context import Context
+from app.services.enrollments import Enrolled
 
 router = APIRouter(prefix="/api/followup-enrollments", tags=[Tag.ENROLLMENTS])
 
@@ -31,7 +32,7 @@ State = Literal["waiting", "active", "paused", "replied", "converted", "finished
 async def enroll(body: EnrollIn, context: ContextDep) -> dict[str, Any]:
     """Enroll people."""
     results = await enrollments.enroll(context, enrollments.Request(**dict(body)))
-    entered = sum(result.enrollment_id is not None for result in results)
+    entered = sum(result.status in {Enrolled.ENROLLED, Enrolled.WAITING} for result in results)
     return {"total": len(results), "enrolled": entered, "results": results}
 
 

@@ -20,12 +20,12 @@ class Tag(StrEnum):
 
 
 _TEXTS = {
-    Tag.FOLLOWUP_CONFIGS: "复聊配置:是否开启、最多几次、首条消息。"
-    "Follow-up configurations: whether on, how many messages at most, the opening message.",
-    Tag.FOLLOWUP_SCRIPTS: "复聊话术:每一步的文本与等待时间,按顺序发送。"
-    "Scripts of a configuration: the text and the wait of every step, sent in order.",
-    Tag.FOLLOWUP_RECORDS: "复聊记录:已经发给谁、第几步、结果如何。"
-    "What was sent to whom, at which step, with what outcome.",
+    Tag.FOLLOWUP_CONFIGS: "复聊配置:一个岗位的话术序列与首条消息;没有岗位的是通用配置。"
+    "The sequence for one position, with its opening message; one without a position serves all others.",
+    Tag.FOLLOWUP_SCRIPTS: "复聊话术:每一天的文本与间隔小时数,按 day_number 和 order 发送。"
+    "Texts of a config: its day, its interval in hours, sent by day_number and order.",
+    Tag.FOLLOWUP_RECORDS: "复聊记录:何时发给谁、第几天、是否得到回复。"
+    "What was sent to whom and when, on which day, and whether it was answered.",
     Tag.ENROLLMENTS: "复聊序列:联系人在序列中的位置,可以开始、暂停、停止。"
     "Where a contact stands in a sequence; start, pause and stop it.",
     Tag.CONTACTS: "联系人:所有渠道共用的一份档案与历史。Contacts: one file and one history shared by all channels.",

@@ -8,8 +8,6 @@ from app.schemas.common import Content, Flag, Id, Input, Output, Storable, WireM
 
 MOST_AT_ONCE = 10_000
 
-_LIST: dict[str, JsonValue] = {"type": "array"}
-_TEXT: dict[str, JsonValue] = {"type": "string"}
 _NULL: dict[str, JsonValue] = {"type": "null"}
 
 
@@ -20,10 +18,6 @@ class EnrollIn(Input):
         extra="forbid",
         json_schema_extra={
             "examples": [{"contact_ids": [1]}, {"position": "Python开发"}],
-            "oneOf": [
-                {"required": ["contact_ids"], "properties": {"contact_ids": _LIST, "position": _NULL}},
-                {"required": ["position"], "properties": {"position": _TEXT, "contact_ids": _NULL}},
-            ],
         },
     )
 
@@ -130,7 +124,7 @@ class BlockerOut(Output):
     """Something that stands in the way now; ``until`` null: until something changes from outside."""
 
     reason: Annotated[str, Field(examples=["interval"])]
-    until: Annotated[WireMoment | None, Field(examples=["2026-03-06T10:30:00Z"])]
+    until: Annotated[WireMoment | None, Field(examples=["2026-03-06T10:30:00Z"])] = None
 
 
 class NextOut(Output):

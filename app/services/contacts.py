@@ -15,7 +15,6 @@ from app.services.context import Context
 from app.services.transactions import in_transaction
 
 GENERATED_PREFIX = "c-"
-FILLED_IN = (Reason.MISSING_VARIABLE, Reason.NO_MATCHING_CONFIG)
 """Why a sequence may stand still for want of something on the person's card."""
 
 
@@ -98,7 +97,8 @@ async def follow_up_on_changes(
         now: The moment of the change.
     """
     if renamed:
-        await contacts.rearm(connection, renamed, FILLED_IN, now)
+        await contacts.rearm(connection, renamed, [Reason.MISSING_VARIABLE], now)
+        await contacts.rearm_waiting(connection, renamed, now)
     return await protection.apply_list(connection, contact_ids=readdressed, actor=actor, now=now)
 
 

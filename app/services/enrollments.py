@@ -108,10 +108,7 @@ async def _enroll_chunk(context: Context, request: Request, contact_ids: Sequenc
     async with context.database.transaction() as connection:
         people = await store.lock_candidates(connection, contact_ids)
         chosen = await _choose_configs(connection, request, people)
-        results = {
-            contact_id: EnrollmentResult(contact_id, _refusal(people.get(contact_id), request), None, None)
-            for contact_id in contact_ids
-        }
+        results = {contact_id: _first_answer(contact_id, people.get(contact_id), request) for contact_id in contact_ids}
         admitted = [people[result.contact_id] for result in results.values() if result.status is Enrolled.ENROLLED]
         rows = [_row(person, chosen.get(person["id"]), request) for person in admitted]
         inserted = await store.insert(connection, now, rows)
@@ -138,6 +135,12 @@ async def _choose_configs(
     return {row["id"]: by_key[row["position_key"]] for row in people.values() if row["position_key"] in by_key}
 
 
+def _first_answer(contact_id: int, person: asyncpg.Record | None, request: Request) -> EnrollmentResult:
+    status = _refusal(person, request)
+    known = person["newest_id"] if person is not None and status is Enrolled.ALREADY_ENROLLED else None
+    return EnrollmentResult(contact_id, status, known, None)
+
+
 def _refusal(person: asyncpg.Record | None, request: Request) -> Enrolled:
     """Say why a person cannot be enrolled, or ``ENROLLED`` if nothing speaks against it."""
     if person is None:
@@ -157,7 +160,7 @@ def _row(
     person: asyncpg.Record, config_id: int | None, request: Request
 ) -> tuple[int, int, int | None, str, str | None, bool]:
     # An opening is sent once in a lifetime, whatever restarts.
-    opening = request.opening and person["opening_sent_at"] is None
+    opening = request.opening and not person["had_opening"]
     if config_id is None:
         return person["id"], person["bot_id"], None, "waiting", Reason.NO_MATCHING_CONFIG, opening
     return person["id"], person["bot_id"], config_id, "active", None, opening
@@ -192,9 +195,19 @@ async def _change(context: Context, enrollment_id: int, allowed: set[str], actio
             raise ConflictError(f"当前状态为 {state},不能执行 {action} (not possible in this state)")
         state, reason, due_at = _target(found, action, now)
         await store.change(connection, enrollment_id, state=state, reason=reason, due_at=due_at, now=now)
+        if state == "waiting":
+            await _match(connection, enrollment_id, found["position"], now)
         await dispatch_store.audit(
             connection, now, "operator", action, [(found["contact_id"], enrollment_id, reason or state)]
         )
+
+
+async def _match(connection: asyncpg.Connection, enrollment_id: int, position: str | None, now: datetime) -> None:
+    """Give somebody who waits again the config that was activated meanwhile, if there is one."""
+    key = position_key(position)
+    chosen = await sequence_store.choose_configs(connection, [key])
+    if key in chosen:
+        await store.activate(connection, now, [(enrollment_id, chosen[key])])
 
 
 def _target(found: asyncpg.Record, action: str, now: datetime) -> tuple[str, str | None, datetime | None]:

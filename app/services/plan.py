@@ -1,6 +1,6 @@
 """What a person will get next, when, and everything that stands in the way: the dispatcher's own rules, asked."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 import asyncpg
@@ -16,16 +16,18 @@ from app.domain.followup import (
     Wait,
     blockers,
     current_step,
+    passed,
     render,
     simulate,
 )
 from app.errors import NotFoundError
 from app.repositories import dispatch as dispatch_store
 from app.repositories import enrollments as store
+from app.repositories import sequences as sequence_store
 from app.services.context import Context
 from app.services.dispatch.looks import facts_of
 from app.services.limits import limits_of
-from app.services.sequences import load_sequences
+from app.services.sequences import load_sequences, script_of
 
 DAY = timedelta(hours=24)
 
@@ -65,10 +67,13 @@ async def plan_of(context: Context, enrollment_id: int) -> Plan:
         sequences = await load_sequences(
             connection, [row["config_id"]], default_opening=context.settings.opening_message
         )
+        open_scripts = await sequence_store.load_scripts(connection, [row["open_script_id"]])
     sequence = sequences.get(row["config_id"])
     if row["state"] != "active" or sequence is None:
         return _standing(row)
     facts = facts_of(row, recent.get(row["contact_id"], ()), _unknown_until(context, row))
+    if facts.unknown_until is not None:
+        facts = _behind_open(facts, row, open_scripts, sequence)
     return _foreseen(context, row, facts, sequence, now)
 
 
@@ -86,6 +91,14 @@ def _foreseen(context: Context, row: asyncpg.Record, facts: Facts, sequence: Seq
         upcoming=simulation.sends,
         ends_with=simulation.end,
     )
+
+
+def _behind_open(facts: Facts, row: asyncpg.Record, scripts: dict[int, asyncpg.Record], sequence: Sequence) -> Facts:
+    """Go on behind a message that may have arrived: nothing plans it again."""
+    script = scripts.get(row["open_script_id"])
+    if script is None:
+        return replace(facts, opening_pending=False, opening_at=facts.last_sent_at)
+    return replace(facts, progress=passed(facts.progress, row["open_day_number"], script_of(script), sequence))
 
 
 def _unknown_until(context: Context, row: asyncpg.Record) -> datetime | None:

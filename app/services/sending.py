@@ -8,13 +8,13 @@ nobody knows is listed, never repeated.
 import asyncio
 import hashlib
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import asyncpg
 
 from app.domain.followup import MissingVariableError, render
 from app.errors import ConflictError, InvalidInputError, NotFoundError
-from app.gateways.messenger import Delivery, Messenger, NotSent, Outcome, Refused, Sent, Unknown, Unreachable
+from app.gateways.messenger import WITHDRAWN, Delivery, Messenger, NotSent, Outcome, Refused, Sent, Unknown, Unreachable
 from app.repositories import bots_pacing, idempotency, results
 from app.repositories import dispatch as dispatch_store
 from app.repositories import people as people_store
@@ -98,16 +98,18 @@ async def _reserve(
         if contact["do_not_contact"]:
             raise ConflictError("该联系人已设为免打扰,不能发送 (this person must not be contacted)")
         bot = await people_store.find_bot(connection, contact["bot_id"])
-        record_ids = await store.insert_by_hand(connection, bot["id"], contact_id, kind, texts, now)
+        is_webchat = bot["delivery_kind"] == "webchat"
+        start = now
+        if not is_webchat and bot["rate_per_second"] is not None:
+            start = await bots_pacing.next_slot(connection, bot["id"], now, bot["rate_per_second"], len(texts))
+        # Reserved for its slot: its age counts from there, and from now on no automatic message comes close to it.
+        record_ids = await store.insert_by_hand(connection, bot["id"], contact_id, kind, texts, start)
+        await store.touch_last_sent(connection, contact_id, start)
         if key[0] is not None:
             await idempotency.complete(connection, scope=SCOPE, key=key[0], record_id=record_ids[0])
-        start = now
-        is_webchat = bot["delivery_kind"] == "webchat"
         if is_webchat:
             for record_id in record_ids:
                 await results.write_record_sent(connection, now, [record_id])
-        elif bot["rate_per_second"] is not None:
-            start = await bots_pacing.next_slot(connection, bot["id"], now, bot["rate_per_second"], len(texts))
     context.wake.set()
     return _Reserved(contact, bot, record_ids, texts, start, is_webchat)
 
@@ -135,16 +137,25 @@ async def _repeat(connection: asyncpg.Connection, earlier: idempotency.Earlier, 
 async def _finish(context: Context, messenger: Messenger, reserved: _Reserved) -> list[asyncpg.Record]:
     """Deliver what is reserved, write the outcomes, and return the records as they then are."""
     if not reserved.is_done:
-        wait = (reserved.start - context.clock.now()).total_seconds()
-        await asyncio.sleep(max(0.0, wait))
-        for record_id, text in zip(reserved.record_ids, reserved.texts, strict=True):
+        rate = reserved.bot["rate_per_second"]
+        for index, (record_id, text) in enumerate(zip(reserved.record_ids, reserved.texts, strict=True)):
+            slot = reserved.start + timedelta(seconds=index / rate if rate else 0)
+            await asyncio.sleep(max(0.0, (slot - context.clock.now()).total_seconds()))
             delivery = Delivery(
                 record_id, reserved.contact["id"], reserved.contact["user_id"], text.content, str(text.key)
             )
-            outcome = await messenger.deliver(channel_of(reserved.bot), delivery, context.clock.now())
-            await _write(context, reserved, record_id, outcome)
+            await _write(context, reserved, record_id, await _deliver(context, messenger, reserved, delivery))
     async with context.database.connection() as connection:
         return await store.find_records(connection, reserved.record_ids)
+
+
+async def _deliver(context: Context, messenger: Messenger, reserved: _Reserved, delivery: Delivery) -> Outcome:
+    """Deliver one message, unless its person refused or was erased while it waited for its turn."""
+    async with context.database.connection() as connection:
+        may_leave = await store.may_leave(connection, delivery.record_id)
+    if not may_leave:
+        return WITHDRAWN
+    return await messenger.deliver(channel_of(reserved.bot), delivery, context.clock.now())
 
 
 async def _write(context: Context, reserved: _Reserved, record_id: int, outcome: Outcome) -> None:
@@ -156,11 +167,11 @@ async def _write(context: Context, reserved: _Reserved, record_id: int, outcome:
             case Sent():
                 await results.write_record_sent(connection, now, [record_id])
             case Unknown(error):
-                await store.settle_by_hand(connection, record_id, "unknown", error, now)
+                await store.write_unknown_by_hand(connection, record_id, error, now)
                 await store.touch_last_sent(connection, contact_id, now)
                 detail = {"record_id": record_id}
                 await add_events(connection, now, "send_unknown", [(reserved.bot["id"], contact_id, detail)])
             case NotSent(error):
-                await store.settle_by_hand(connection, record_id, "not_sent", error, now)
+                await store.write_not_sent(connection, record_id, now, error=error)
             case Unreachable(error) | Refused(error):
-                await store.settle_by_hand(connection, record_id, "failed", error, now)
+                await store.write_not_sent(connection, record_id, now, status="failed", error=error)

@@ -29,7 +29,7 @@ class Service:
 
     @property
     def told(self) -> str:
-        return self._terminal.read_text(encoding="utf-8", errors="replace")
+        return _read(self._terminal)
 
     @property
     def port(self) -> str:
@@ -88,7 +88,7 @@ async def migrated_database(server_url: str, folder: Path) -> AsyncIterator[str]
         terminal = folder / "migration"
         process = await begin("migrate", terminal=terminal, DATABASE_URL=url)
         code = await asyncio.wait_for(process.wait(), PATIENCE)
-        assert code == 0, terminal.read_text(encoding="utf-8")
+        assert code == 0, _read(terminal)
         yield url
     finally:
         await admin.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
@@ -98,7 +98,7 @@ async def migrated_database(server_url: str, folder: Path) -> AsyncIterator[str]
 async def _address(process: asyncio.subprocess.Process, terminal: Path) -> str:
     async with asyncio.timeout(PATIENCE):
         while True:
-            told = terminal.read_text(encoding="utf-8", errors="replace")
+            told = _read(terminal)
             after = told.partition("listens on ")[2]
             if "\n" in after:
                 return after.split()[0]
@@ -109,5 +109,9 @@ async def _address(process: asyncio.subprocess.Process, terminal: Path) -> str:
 async def _ready(process: asyncio.subprocess.Process, url: str, terminal: Path) -> None:
     async with asyncio.timeout(PATIENCE), httpx2.AsyncClient(base_url=url) as client:
         while (await client.get("/readyz")).status_code != 200:
-            assert process.returncode is None, terminal.read_text(encoding="utf-8", errors="replace")
+            assert process.returncode is None, _read(terminal)
             await asyncio.sleep(0.02)
+
+
+def _read(terminal: Path) -> str:
+    return terminal.read_text(encoding="utf-8", errors="replace")

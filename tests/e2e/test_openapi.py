@@ -32,6 +32,10 @@ include-name = "POST /api/contacts/import"
 checks.positive_data_acceptance.enabled = false   # a table with known columns
 
 [[operations]]
+include-name = "POST /api/followup-enrollments"
+checks.positive_data_acceptance.enabled = false   # either people or a position
+
+[[operations]]
 include-name = "PUT /api/bots/{bot_id}/delivery"
 checks.positive_data_acceptance.enabled = false   # webhook needs a url
 
@@ -121,8 +125,28 @@ async def test_the_same_with_keys(server_url: str, tmp_path: Path) -> None:
         service.client(**{"X-API-Key": KEY}) as client,
     ):
         await fill(client)
-        await try_out(service, tmp_path, "--header", f"X-API-Key: {KEY}", "--phases", "examples,fuzzing", "--max-examples", "3")
+        await try_out(
+            service, tmp_path, "--header", f"X-API-Key: {KEY}", "--phases", "examples,fuzzing", "--max-examples", "3"
+        )
         assert '"level": "error"' not in service.told
+        await refuses_without_the_key(service, (await client.get("/openapi.json")).json())
+
+
+async def refuses_without_the_key(service: Service, document: dict[str, Any]) -> None:
+    """Call every operation that needs a key without one and with a wrong one."""
+    calls = [
+        (name.partition(" ")[0], re.sub(r"{\w+}", "1", name.partition(" ")[2]))
+        for name, operation in operations(document)
+        if operation.get("security") != []
+    ]
+    assert len(calls) > 45
+    for headers in ({}, {"X-API-Key": "wrong"}, {"Authorization": "Bearer wrong"}, {"Authorization": f"Basic {KEY}"}):
+        async with service.client(**headers) as stranger:
+            for method, path in calls:
+                answer = await stranger.request(method, path)
+                assert answer.status_code == 401, (method, path, headers)
+                assert set(answer.json()) == {"detail"}, path
+                assert "Bearer" in answer.headers["www-authenticate"], path
 
 
 @pytest.fixture

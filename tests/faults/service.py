@@ -32,6 +32,7 @@ class Service:
             **{name: value for name, value in os.environ.items() if not name.startswith("HUIYIN_")},
             "DATABASE_URL": database_url,
             "HUIYIN_LEASE_SECONDS": LEASE,
+            "HUIYIN_GATEWAY_TIMEOUT_SECONDS": "5",
             "HUIYIN_FIRST_WAIT_SECONDS": "7200",
             **{f"HUIYIN_{name}": value for name, value in variables.items()},
         }

@@ -268,6 +268,19 @@ async def test_uncertain(world: World, contact: int, reply: Reply) -> None:
     assert set(world.gateway.per_key.values()) == {1}
 
 
+async def test_a_look_in_between_does_not_shorten_the_pause_of_an_uncertain_send(world: World, contact: int) -> None:
+    world.gateway.script.append(fake.BROKEN)
+    began = world.clock.now()
+    await world.pass_time()
+    url = f"/api/followup-enrollments/{(await world.enrollment(contact))['id']}"
+    for action in ("pause", "resume"):
+        assert (await world.client.post(f"{url}/{action}")).status_code == 200
+    await world.pass_time(HOUR)
+    assert await world.standing(contact) == ("active", "send_unknown", began + 24 * HOUR)
+    assert (await world.enrollment(contact))["day"] == 1
+    assert len(world.gateway.arrivals) == 1
+
+
 async def test_an_answer_cut_in_a_kept_connection_is_not_repeated_by_the_client(world: World, contact: int) -> None:
     """HTTP clients like to repeat a request when a connection that they kept turns out to be closed."""
     await world.pass_time()

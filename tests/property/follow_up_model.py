@@ -92,6 +92,7 @@ class Uncertain:
     record_id: int
     reserved_at: datetime
     expected: Expected
+    counted_at: datetime
     is_told: bool
     """The record says so already; before that its process died, and the lease must end."""
 
@@ -124,12 +125,13 @@ class Person:
         self.sends.append(at)
 
     def answered(self, *, details: bool) -> None:
-        """Note an answer."""
+        """Note an answer; whoever gave contact details once is never enrolled again."""
+        self.converted |= details
         mine = self.enrollment
         if mine is None:
             return
         if details and mine.state in OPEN | {"finished", "replied"}:
-            mine.state, self.converted = "converted", True
+            mine.state = "converted"
         elif mine.state in OPEN | {"finished"}:
             mine.state = "replied"
 

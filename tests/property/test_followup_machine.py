@@ -84,8 +84,8 @@ class FollowUpMachine(RuleBasedStateMachine):
         self.counter += 1
         return self.counter
 
-    @initialize(who=st.sets(PEOPLE), opening=st.booleans())
-    def begin(self, who: set[int], opening: bool) -> None:
+    @initialize(who=st.sets(PEOPLE), opening=st.sampled_from([True, True, False]), accident=ACCIDENT)
+    def begin(self, who: set[int], opening: bool, accident: str) -> None:
         self.world.empty(START)
         for number in range(4):
             bot = self.world.webhook_bot if number >= 2 else None
@@ -99,7 +99,7 @@ class FollowUpMachine(RuleBasedStateMachine):
             self.new_script(0, day, 1, hours)
         if who:
             self.enroll(who, opening, restart=False)
-            self.look()
+            self.look(accident)
 
     # What operators do to configs and scripts
 
@@ -351,12 +351,11 @@ class FollowUpMachine(RuleBasedStateMachine):
             if was_sent:
                 self.count_as_sent(mine)
             else:
+                person.sends.remove(mine.uncertain.counted_at)
                 mine.uncertain, mine.not_before = None, None
-                self.forget_uncertain(person, answer["id"])
+                self.forget_uncertain(person)
 
-    def forget_uncertain(self, person: Person, record_id: int) -> None:
-        row = self.world.rows("SELECT sent_at FROM follow_up_record WHERE id = $1", record_id)[0]
-        person.sends.remove(row["sent_at"])
+    def forget_uncertain(self, person: Person) -> None:
         person.had_opening = bool(
             self.world.rows(
                 "SELECT FROM follow_up_record WHERE contact_id = $1 AND kind = 'opening'"
@@ -426,7 +425,9 @@ class FollowUpMachine(RuleBasedStateMachine):
             wanted, row = expected.get(person.id), left.get(person.id)
             mine = person.enrollment
             if row is None:
-                assert wanted is None or self.is_excused(person), f"{wanted} should have left for {person.id}"
+                assert wanted is None or self.is_excused(person), (
+                    f"{wanted} should have left for {person.id} at {self.now}, whose place is {self.place_of(person)}"
+                )
                 continue
             assert mine is not None
             assert wanted is not None, f"nothing should have left for {person.id}, but {row}"
@@ -435,6 +436,11 @@ class FollowUpMachine(RuleBasedStateMachine):
             )  # fmt: skip
             self.note(person, mine, wanted, row)
         self.follow_states()
+
+    def place_of(self, person: Person) -> dict[str, Any]:
+        columns = "id, state, reason, due_at, day, open_record_id, claim_token"
+        statement = f"SELECT {columns} FROM follow_up_enrollment WHERE contact_id = $1 ORDER BY id DESC LIMIT 1"
+        return self.world.rows(statement, person.id)[0]
 
     def is_excused(self, person: Person) -> bool:
         """Whether a message that could leave may rightly wait: for a lease, a gateway, or a due time stored before."""
@@ -457,12 +463,12 @@ class FollowUpMachine(RuleBasedStateMachine):
         assert person.is_webhook or row["status"] == "sent"
         person.had_opening |= wanted.kind == "opening"
         if row["status"] == "reserved":
-            mine.uncertain = Uncertain(row["id"], row["reserved_at"], wanted, is_told=False)
+            mine.uncertain = Uncertain(row["id"], row["reserved_at"], wanted, row["reserved_at"], is_told=False)
             person.sends.append(row["reserved_at"])
             return
         person.wrote(row["sent_at"])
         if row["status"] == "unknown":
-            mine.uncertain = Uncertain(row["id"], row["reserved_at"], wanted, is_told=True)
+            mine.uncertain = Uncertain(row["id"], row["reserved_at"], wanted, row["sent_at"], is_told=True)
             return
         mine.move(wanted, row["sent_at"])
 
@@ -490,7 +496,8 @@ class FollowUpMachine(RuleBasedStateMachine):
             return
         assert record["status"] == "unknown", "what nobody knows is listed once its lease is over"
         uncertain.is_told = True
-        person.sends.remove(uncertain.reserved_at)
+        person.sends.remove(uncertain.counted_at)
+        uncertain.counted_at = record["sent_at"]
         person.wrote(record["sent_at"])
         row = self.world.rows("SELECT open_record_id FROM follow_up_enrollment WHERE id = $1", mine.id)[0]
         if row["open_record_id"] is None:

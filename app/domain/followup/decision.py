@@ -207,7 +207,8 @@ def _clock_blockers(facts: Facts, limits: Limits, now: datetime, step: Step) -> 
             yield Wait(Reason.DAILY_CAP, recent[-limits.daily_cap] + DAY)
     opens = limits.opens_at(now)
     if opens != now:
-        yield Wait(Reason.OUTSIDE_WINDOW, opens)
+        # No opening in sight: settings and calendars change, so it is looked at again tomorrow.
+        yield Wait(Reason.OUTSIDE_WINDOW, opens or now + DAY)
 
 
 def _message(facts: Facts, step: Step) -> Send | Wait:

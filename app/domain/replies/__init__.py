@@ -3,6 +3,7 @@
 from app.domain.replies.auto_replies import is_auto_reply
 from app.domain.replies.echoes import is_echo_prone
 from app.domain.replies.judging import (
+    HISTORY_GRACE,
     FilterReason,
     Inbound,
     Judgement,
@@ -16,6 +17,7 @@ from app.domain.replies.opt_outs import is_opt_out
 from app.domain.replies.texts import normalise
 
 __all__ = [
+    "HISTORY_GRACE",
     "FilterReason",
     "Inbound",
     "Judgement",

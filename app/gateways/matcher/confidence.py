@@ -14,6 +14,8 @@ class Signals(NamedTuple):
 
     cosine: float
     """Between the query and the entry's best question."""
+    close: float
+    """How far the cosine is above `CLOSE`, 0..1: nearly the same words say more than a straight line would give."""
     score: float
     """What entries are ranked by; see `Index`."""
     margin: float
@@ -39,9 +41,10 @@ class Signals(NamedTuple):
     """The query names a number that the entry does not."""
 
 
+CLOSE: Final = 0.7
 MARGIN_CAP: Final = 0.25
 LENGTH_CAP: Final = 1.0
-SIGNS: Final = Signals(1, 1, 1, 1, 1, 1, 0, -1, -1, -1, -1, -1)
+SIGNS: Final = Signals(1, 1, 1, 1, 1, 1, 1, 0, -1, -1, -1, -1, -1)
 """The direction in which each signal may move the confidence."""
 HIGHEST: Final = 0.99
 """Only the same text is 1."""
@@ -58,42 +61,44 @@ class Weights(NamedTuple):
 
 FITTED: Final[dict[bool, Weights]] = {
     False: Weights(
-        bias=-3.289,
+        bias=-3.357,
         signals=Signals(
-            cosine=2.38,
-            score=2.152,
-            margin=3.637,
-            gap=4.727,
-            length=1.008,
-            asked=1.404,
-            answered=-2.996,
-            elsewhere=-0.668,
-            kind_added=-1.122,
-            kind_missing=-0.35,
+            cosine=3.154,
+            close=4.533,
+            score=1.508,
+            margin=5.107,
+            gap=4.319,
+            length=1.167,
+            asked=0.119,
+            answered=-5.011,
+            elsewhere=0.0,
+            kind_added=-1.004,
+            kind_missing=-0.34,
             negation=0.0,
             number=0.0,
         ),
-        steepness=0.867,
+        steepness=1.058,
         shift=0.405,
     ),
     True: Weights(
-        bias=-1.961,
+        bias=-1.934,
         signals=Signals(
-            cosine=1.252,
-            score=1.567,
-            margin=0.031,
-            gap=3.172,
-            length=0.0,
-            asked=2.041,
-            answered=0.843,
-            elsewhere=-3.8,
-            kind_added=-1.135,
-            kind_missing=-0.724,
-            negation=-0.308,
-            number=-1.007,
+            cosine=0.183,
+            close=4.456,
+            score=0.938,
+            margin=0.0,
+            gap=4.891,
+            length=0.195,
+            asked=2.792,
+            answered=0.531,
+            elsewhere=-3.641,
+            kind_added=-1.27,
+            kind_missing=-0.728,
+            negation=-0.345,
+            number=-1.63,
         ),
-        steepness=4.14,
-        shift=0.405,
+        steepness=4.904,
+        shift=1.255,
     ),
 }
 """By `Encoder.lexical`."""

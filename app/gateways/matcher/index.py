@@ -15,7 +15,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from app.gateways.matcher.confidence import FITTED, LENGTH_CAP, MARGIN_CAP, Signals, Weights, confidence
+from app.gateways.matcher.confidence import CLOSE, FITTED, LENGTH_CAP, MARGIN_CAP, Signals, Weights, confidence
 from app.gateways.matcher.encoders import Encoder, Vectors
 from app.gateways.matcher.wording import Wording, grams_of, observe
 
@@ -134,7 +134,9 @@ class Index:
         return self.search_many([text], np.asarray(vector, dtype=np.float32)[None])[0]
 
     def search_many(self, texts: Sequence[str], vectors: Vectors) -> list[list[Match]]:
-        """Rank entries for each query, the surest first, equally sure ones by id: `CANDIDATES` of them.
+        """Rank entries for each query, `CANDIDATES` of them: the same text first, then by score, equal ones by id.
+
+        No entry is surer than one before it: the score says which entry, the confidence whether to answer at all.
 
         Queries that come together cost little more than one: the matrix is read once.
         """
@@ -146,7 +148,8 @@ class Index:
             best = np.maximum.reduceat(similarities, derived.starts, axis=1)
             counts = np.diff(np.append(derived.starts, len(derived.active)))
             centroid = np.add.reduceat(similarities, derived.starts, axis=1) / (counts * derived.entry_norms)
-            scores = CENTROID_SHARE * centroid + (1 - CENTROID_SHARE) * best
+            # Rounded, so that equal entries are equal whatever order a product was summed in.
+            scores = np.round(CENTROID_SHARE * centroid + (1 - CENTROID_SHARE) * best, 5)
             return [
                 self._rank(derived, self._query(text), scores[i], similarities[i], cosines[i])
                 for i, text in enumerate(texts)
@@ -239,7 +242,8 @@ class Index:
     def _rank(
         self, derived: _Derived, query: _Query, scores: Floats, similarities: Floats, cosines: Floats
     ) -> list[Match]:
-        same = {row.question.entry_id: row for row in map(self._row, sorted(self._by_key.get(query.wording.key, ())))}
+        twins = map(self._row, self._by_key.get(query.wording.key, ()))
+        same = {row.question.entry_id: row for row in sorted(twins, key=_by_id)}
         count = min(CANDIDATES + 1, len(scores))  # one more than is answered, to stand out from
         nearest = np.argpartition(-scores, count - 1)[:count]
         nearest = nearest[np.lexsort((nearest, -scores[nearest]))]
@@ -248,6 +252,7 @@ class Index:
         matches = [
             Match(entry_id, row.question.question_id, row.question.text, 1.0, None) for entry_id, row in same.items()
         ]
+        sure = 1.0
         for place, number in enumerate(nearest[:CANDIDATES].tolist()):
             if derived.entries[number] in same:
                 continue
@@ -263,9 +268,12 @@ class Index:
                 (float(cosines[best]), float(scores[number]), max(-MARGIN_CAP, min(MARGIN_CAP, margin)), gap),
             )
             question = self._row(int(derived.active[best])).question
-            sure = confidence(signals, self._weights)
+            own = confidence(signals, self._weights)
+            sure = own if self._lexical else min(sure, own)
             matches.append(Match(question.entry_id, question.question_id, question.text, sure, signals))
-        return sorted(matches, key=lambda match: (-match.confidence, match.entry_id))[:CANDIDATES]
+        if self._lexical:  # its score is so weak that the closer look also ranks better
+            matches.sort(key=lambda match: (-match.confidence, match.entry_id))
+        return matches[:CANDIDATES]
 
     def _signals(
         self, query: _Query, wordings: Sequence[Wording], best: int, near: tuple[float, float, float, float]
@@ -279,6 +287,7 @@ class Index:
         missed = [gram for gram in query.rarity if gram not in known]
         return Signals(
             cosine=cosine,
+            close=max(0.0, (cosine - CLOSE) / (1 - CLOSE)),
             score=score,
             margin=margin,
             gap=gap,
@@ -300,6 +309,10 @@ class Index:
     def _rarity(self, gram: str) -> float:
         """Weigh a piece: rare ones say more; one that no question has says as much as the rarest."""
         return math.log((self._enabled + 1) / (self._gram_rows.get(gram, 0) + 0.5))
+
+
+def _by_id(row: _Row) -> tuple[str, str]:
+    return row.question.entry_id, row.question.question_id
 
 
 def _squares(vectors: Floats, mean: Floats, weights: Floats) -> Floats:

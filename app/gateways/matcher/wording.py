@@ -6,6 +6,7 @@ observations are general ones about Chinese questions; none depends on a subject
 
 import re
 import unicodedata
+from functools import lru_cache
 from typing import Final, NamedTuple
 
 from app.errors import InvalidInputError
@@ -64,8 +65,9 @@ def normalise(text: str) -> str:
     return _NOT_WORD.sub("", folded) or folded.strip()
 
 
+@lru_cache(maxsize=1024)
 def grams_of(key: str) -> frozenset[str]:
-    """Give the one- and two-character pieces of a normalised text."""
+    """Give the one- and two-character pieces of a normalised text; those of much-asked questions are kept."""
     return frozenset(key) | frozenset(key[i : i + 2] for i in range(len(key) - 1))
 
 

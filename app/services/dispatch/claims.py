@@ -19,12 +19,16 @@ class Claims:
     """
 
     mark: Watermark = BEGINNING
+    generation: int = 0
+    """How often the mark was set back; what a claim that began before took must not move it forward again."""
     turn: asyncio.Lock = field(default_factory=asyncio.Lock)
 
-    def advance(self, mark: Watermark) -> None:
-        """Begin behind ``mark`` from now on; a sweep may have set it back meanwhile."""
-        self.mark = max(self.mark, mark)
+    def advance(self, mark: Watermark, generation: int) -> None:
+        """Begin behind ``mark`` from now on, unless the mark was set back since this ``generation``."""
+        if generation == self.generation:
+            self.mark = max(self.mark, mark)
 
     def start_over(self) -> None:
         """Begin with the oldest row again."""
         self.mark = BEGINNING
+        self.generation += 1

@@ -8,6 +8,7 @@ import structlog
 from app.gateways.circuit import Circuit
 from app.gateways.messenger import Channel, Messenger
 from app.repositories import dispatch as store
+from app.repositories import people
 from app.repositories.dispatch import Row, Watermark
 from app.services.context import Context
 from app.services.dispatch import webchat, webhook
@@ -94,6 +95,9 @@ class Dispatcher:
             if not result.taken:
                 return
             self.sent += result.sent
+            async with self._context.database.connection() as connection:
+                # A backlog can take minutes: a new address or rate counts from the next batch on.
+                bot = await people.find_bot(connection, bot["id"])
 
     def _marks(self) -> dict[int, Watermark]:
         return {bot_id: state.claims.mark for bot_id, state in self._bots.items()}

@@ -5,7 +5,7 @@ from datetime import datetime
 
 import asyncpg
 
-from app.domain.followup import End, Limits, Send, Wait
+from app.domain.followup import End, Limits, Reason, Send, Wait
 from app.repositories import dispatch as store
 from app.repositories import results
 from app.repositories.dispatch import NextPlace, Outgoing, Row, Settled
@@ -29,10 +29,11 @@ async def send_batch(context: Context, bot_id: int, limits: Limits, claims: Clai
     now = context.clock.now()
     async with context.database.transaction() as connection:
         async with claims.turn:
+            generation = claims.generation
             rows = await store.lock_due(connection, bot_id, now, claims.mark, limit)
             if not rows:
                 return BatchResult(0, 0)
-            claims.advance((rows[-1]["due_at"], rows[-1]["id"]))
+            claims.advance((rows[-1]["due_at"], rows[-1]["id"]), generation)
         assessed = await assess(connection, rows, context.settings, limits, is_idempotent=False, now=now)
         moves = Moves(assessed.sequences, limits, now)
         sends: list[Outgoing] = []
@@ -66,6 +67,13 @@ async def write_uncertain(
         return
     error = "the process ended before the outcome was known"
     await results.write_unknown(connection, now, [(found.record_id, error, found.until) for _row, found in uncertain])
+    await store.audit(
+        connection,
+        now,
+        "scheduler",
+        "look",
+        [(row["contact_id"], row["id"], Reason.SEND_UNKNOWN) for row, _found in uncertain],
+    )
     await add_events(
         connection,
         now,

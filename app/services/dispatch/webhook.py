@@ -15,6 +15,7 @@ import structlog
 
 from app.domain.followup import End, Limits, Reason, Send, Wait
 from app.gateways.messenger import (
+    WITHDRAWN,
     Channel,
     Delivery,
     Messenger,
@@ -87,11 +88,12 @@ async def send_batch(
     async with claims.turn, context.database.transaction() as connection:
         start, limit = await bots_pacing.take_slots(connection, channel.bot_id, now, rate_per_second, limit)
         lease_end = now + timedelta(seconds=context.settings.lease_seconds)
+        generation = claims.generation
         claimed = (
             await store.claim(connection, channel.bot_id, now, claims.mark, limit, lease_end, token) if limit else []
         )
         await bots_pacing.use_slots(connection, channel.bot_id, start, rate_per_second, len(claimed))
-        claims.advance(max(((row["due_at"], row["id"]) for row in claimed), default=BEGINNING))
+        claims.advance(max(((row["due_at"], row["id"]) for row in claimed), default=BEGINNING), generation)
     if not claimed:
         return GatewayBatch(BatchResult(0, 0), 0, 0)
     ids = [row["id"] for row in claimed]
@@ -167,12 +169,26 @@ async def _reserve(
         await store.settle(connection, now, refused)
         await write_uncertain(connection, now, uncertain)
         await results.write_passed(connection, now, passed)
+        if channel.idempotent:
+            # Its tries are over and nobody knows: only now is it somebody's business.
+            await _tell_unknown(
+                connection, [row for row, look in assessed.looks if isinstance(look, CountsAsSent)], now
+            )
         await results.mark_retried(connection, [row["open_record_id"] for row, _ in retried])
     await _hand_back(context, set(ids) - {row["id"] for row in rows}, token)
     return [
         Reserved(row, record_ids[row["id"]], _delivery(row, record_ids[row["id"]], outgoing), moves.place_of(outgoing))
         for row, outgoing in sends
     ] + [Reserved(row, row["open_record_id"], _repeated(row), place) for row, place in retried]
+
+
+async def _tell_unknown(connection: asyncpg.Connection, rows: Sequence[Row], now: datetime) -> None:
+    await add_events(
+        connection,
+        now,
+        "send_unknown",
+        [(row["bot_id"], row["contact_id"], {"record_id": row["open_record_id"]}) for row in rows],
+    )
 
 
 async def _hand_back(context: Context, ids: set[int], token: UUID) -> None:
@@ -206,14 +222,25 @@ async def _deliver(
 ) -> list[Outcome]:
     """Deliver everything that is reserved at once; with a rate, each message in its own slot."""
     began = context.clock.now()
+    wanted = await _still_wanted(context, [item.record_id for item in reserved])
 
     async def one(index: int, item: Reserved) -> Outcome:
-        if rate_per_second is not None:
+        is_wanted = item.record_id in wanted
+        if rate_per_second is not None and is_wanted:
             slot = (start - began).total_seconds() + index / rate_per_second
             await asyncio.sleep(max(0.0, slot))
-        return await messenger.deliver(channel, item.delivery, context.clock.now())
+            is_wanted = bool(await _still_wanted(context, [item.record_id]))
+        return await messenger.deliver(channel, item.delivery, context.clock.now()) if is_wanted else WITHDRAWN
 
     return list(await asyncio.gather(*(one(index, item) for index, item in enumerate(reserved))))
+
+
+async def _still_wanted(context: Context, record_ids: Sequence[int]) -> frozenset[int]:
+    """Read replies and flags once more, after the reservation: who answered meanwhile is not written to."""
+    if not record_ids:
+        return frozenset()
+    async with context.database.connection() as connection:
+        return await store.still_wanted(connection, record_ids)
 
 
 async def _write_patiently(context: Context, channel: Channel, outcomes: list[tuple[Reserved, Outcome]]) -> None:
@@ -259,16 +286,18 @@ async def write_outcomes(context: Context, channel: Channel, outcomes: list[tupl
         await results.write_unknown(connection, now, unknown)
         await results.write_released(connection, now, released)
         await add_events(connection, now, "send_unknown", told)
-        changed = [item for item in released if item.reason in {Reason.PERSON_UNREACHABLE, Reason.SEND_FAILED}]
         by_record = {item.record_id: item.row for item, _ in outcomes}
+        reasons = [(item.record_id, item.reason) for item in released]
+        reasons += [(record_id, Reason.SEND_UNKNOWN) for record_id, _error, _until in unknown]
         await store.audit(
             connection,
             now,
             "gateway",
             "send",
             [
-                (by_record[item.record_id]["contact_id"], by_record[item.record_id]["id"], item.reason)
-                for item in changed
+                (by_record[record_id]["contact_id"], by_record[record_id]["id"], reason)
+                for record_id, reason in reasons
+                if by_record[record_id]["reason"] != reason
             ],
         )
     if unknown or released:

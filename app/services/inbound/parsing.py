@@ -84,7 +84,7 @@ def _text(raw: Mapping[str, Any], field: str, most: int) -> str:
 
 def _key(raw: Mapping[str, Any], field: str) -> str:
     value = raw.get(field)
-    if isinstance(value, int) and not isinstance(value, bool):
+    if isinstance(value, int) and not isinstance(value, bool) and abs(value) <= MAX_ID:
         return str(value)
     return _text(raw, field, MAX_KEY)
 

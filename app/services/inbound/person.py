@@ -51,6 +51,8 @@ class Person:
     found: list[Found] = field(default_factory=list)
     replies: dict[int, tuple[str, datetime]] = field(default_factory=dict)
     confirmed_record_ids: list[int] = field(default_factory=list)
+    copies: list[tuple[int, int, str]] = field(default_factory=list)
+    """Messages of ours that the platform handed back: contact, record, the platform's id."""
     opted_out: bool = False
     has_ended: bool = False
     events: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
@@ -82,7 +84,7 @@ class Person:
             message, self.sent, enrolled_at=enrolled_at, has_details=has_details, mentions_wechat=mentions_wechat
         )
         if judgement.verdict is Verdict.OWN_RECORD:
-            self._confirm(judgement)
+            self._confirm(judgement, external_id)
             return judgement
         self._store(message, judgement, external_id, now)
         if judgement.verdict is Verdict.OWN_BY_HAND:
@@ -125,8 +127,10 @@ class Person:
         self.state, self.reason, self.has_ended = state, reason, True
         self.events.append((state, {"ordinal": ordinal}))
 
-    def _confirm(self, judgement: Judgement) -> None:
+    def _confirm(self, judgement: Judgement, external_id: str | None) -> None:
         """The platform shows a message of ours: if nobody knew whether it left, now it is known."""
+        if judgement.record_id is not None and external_id is not None:
+            self.copies.append((self.contact["id"], judgement.record_id, external_id))
         if judgement.record_id in self.unknown_record_ids and judgement.record_id is not None:
             self.confirmed_record_ids.append(judgement.record_id)
 
