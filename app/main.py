@@ -87,7 +87,8 @@ def create_app(settings: Settings, *, clock: Clock | None = None, ids: IdSource 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         with _told_to_stop(context):
-            beginning = asyncio.create_task(_begin(context, runner), name="begin")
+            is_new = bool(settings.demo) and await demo.load_people(context)
+            beginning = asyncio.create_task(_begin(context, runner, is_new=is_new), name="begin")
             try:
                 yield
             finally:
@@ -122,16 +123,16 @@ def create_app(settings: Settings, *, clock: Clock | None = None, ids: IdSource 
     return app
 
 
-async def _begin(context: Context, runner: Runner | None) -> None:
-    """Fill an empty database, then let the scheduler begin; requests are answered meanwhile.
+async def _begin(context: Context, runner: Runner | None, *, is_new: bool) -> None:
+    """Give new demonstration people their history, then let the scheduler begin; requests are answered meanwhile.
 
     In this order: the demonstration's history is made with a clock of the past, and the scheduler's is of today.
     """
     try:
-        if context.settings.demo and await demo.load_people(context):
+        if is_new:
             await demo.load_history(context)
-    except Exception as error:  # noqa: BLE001 - without its demonstration the service is as good as with it
-        log.warning("the demonstration data could not be loaded", error=repr(error))
+    except Exception:  # without its history the demonstration is as good, and the scheduler must begin
+        log.exception("the history of the demonstration could not be made")
     if runner is not None and not context.stopping.is_set():
         await runner.start()
 

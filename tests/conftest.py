@@ -1,6 +1,5 @@
 """One real PostgreSQL for the whole run, one fresh database for each test that asks for one."""
 
-import asyncio
 import os
 import tempfile
 import uuid
@@ -120,10 +119,3 @@ def _no_foreign_settings(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in os.environ:
         if name.startswith("HUIYIN_") and not name.startswith("HUIYIN_TEST_"):
             monkeypatch.delenv(name)
-
-
-async def eventually(check: object, seconds: float = 10.0) -> None:
-    """Wait until ``check()`` is true; a bounded wait, not a timing assertion."""
-    async with asyncio.timeout(seconds):
-        while not check():  # type: ignore[operator]  # callable given by the test
-            await asyncio.sleep(0.02)

@@ -25,6 +25,17 @@ class Entry:
     detail: dict[str, Any] = field(default_factory=dict)
 
 
+async def write_reasons(
+    connection: asyncpg.Connection,
+    now: datetime,
+    actor: str,
+    action: str,
+    rows: Sequence[tuple[int, int | None, str | None]],
+) -> None:
+    """Write rows of one action that consist of a reason only: (contact, enrollment, reason) each."""
+    await write(connection, now, actor=actor, action=action, entries=[Entry(*row) for row in rows])
+
+
 async def write(
     connection: asyncpg.Connection, now: datetime, *, actor: str, action: str, entries: Sequence[Entry]
 ) -> None:

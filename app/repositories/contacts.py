@@ -20,7 +20,7 @@ _MIN_PHONE_DIGITS = 3
 # Whoever changes something about people locks their rows first, in this order, and enrollments after them.
 _LOCK = """
     SELECT id, bot_id, user_id, name, position, phone, note, do_not_contact, muted
-    FROM contact WHERE id = ANY($1::bigint[]) ORDER BY id FOR UPDATE
+    FROM contact WHERE id = ANY($1::bigint[]) ORDER BY id FOR NO KEY UPDATE
 """
 
 _INSERT = """

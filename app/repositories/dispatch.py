@@ -13,6 +13,8 @@ from typing import Any, NamedTuple, TypeAlias
 
 import asyncpg
 
+from app.repositories import audit
+
 Row: TypeAlias = asyncpg.Record
 Watermark: TypeAlias = tuple[datetime, int]
 
@@ -22,8 +24,7 @@ _COLUMNS = """
     e.failures, e.enrolled_at,
     c.user_id, c.name, c.position, c.muted, c.do_not_contact, c.last_sent_at, c.takeover_until, c.review_hold_until,
     r.status AS open_status, r.reserved_at AS open_reserved_at, r.script_id AS open_script_id,
-    r.day_number AS open_day_number, r.content AS open_content, r.key AS open_key, r.attempts AS open_attempts,
-    r.kind AS open_kind
+    r.day_number AS open_day_number, r.content AS open_content, r.key AS open_key, r.attempts AS open_attempts
 """
 _FROM = """
     FROM follow_up_enrollment e
@@ -32,7 +33,7 @@ _FROM = """
 """
 
 _DUE_BOTS = """
-    SELECT b.id, b.delivery_kind, b.url, b.secret, b.idempotent, b.rate_per_second, b.inbox_url, b.event_url
+    SELECT b.id, b.delivery_kind, b.url, b.secret, b.idempotent, b.rate_per_second, b.inbox_url
     FROM bot b
     LEFT JOIN unnest($2::bigint[], $3::timestamptz[], $4::bigint[]) AS w(bot_id, due_at, id) ON w.bot_id = b.id
     CROSS JOIN LATERAL (
@@ -163,11 +164,6 @@ _SETTLE = """
     WHERE e.id = i.id
 """
 
-_AUDIT = """
-    INSERT INTO audit_entry (at, actor, action, contact_id, enrollment_id, reason)
-    SELECT $1, $2, $3, * FROM unnest($4::bigint[], $5::bigint[], $6::text[])
-"""
-
 
 class Outgoing(NamedTuple):
     """One message about to be written as a record; the order of the fields is that of the statements.
@@ -265,13 +261,6 @@ async def still_wanted(connection: asyncpg.Connection, record_ids: Sequence[int]
     return frozenset(row["id"] for row in rows)
 
 
-async def lock_contacts(connection: asyncpg.Connection, contact_ids: Sequence[int]) -> None:
-    """Lock people in the order of their ids, the one order in which several may be waited for."""
-    await connection.execute(
-        "SELECT id FROM contact WHERE id = ANY($1::bigint[]) ORDER BY id FOR NO KEY UPDATE", contact_ids
-    )
-
-
 async def recent_sends(
     connection: asyncpg.Connection, contact_ids: Sequence[int], since: datetime
 ) -> dict[int, tuple[datetime, ...]]:
@@ -313,16 +302,6 @@ async def settle(connection: asyncpg.Connection, now: datetime, settled: Sequenc
     rows = [(item.id, item.state, item.reason, item.until, item.due_at) for item in settled]
     await connection.execute(_SETTLE, now, *zip(*rows, strict=True))
     changed = [item for item in settled if item.has_changed]
-    await audit(connection, now, "scheduler", "look", [(item.contact_id, item.id, item.reason) for item in changed])
-
-
-async def audit(
-    connection: asyncpg.Connection,
-    now: datetime,
-    actor: str,
-    action: str,
-    entries: Sequence[tuple[int, int | None, str | None]],
-) -> None:
-    """Write audit rows: (contact id, enrollment id, reason) each."""
-    if entries:
-        await connection.execute(_AUDIT, now, actor, action, *zip(*entries, strict=True))
+    await audit.write_reasons(
+        connection, now, "scheduler", "look", [(item.contact_id, item.id, item.reason) for item in changed]
+    )

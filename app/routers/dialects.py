@@ -50,12 +50,12 @@ class DetailDialect:
         detail: Any = error.message
         if error.field:
             detail = [{"type": error.code, "loc": list(error.field), "msg": error.message}]
-        return JSONResponse({"detail": detail}, error.status, _headers(error))
+        return JSONResponse({"detail": detail}, int(error.status), _headers(error))
 
     def validation(self, problems: Sequence[Problem]) -> JSONResponse:
         """Answer 422 with one entry per field."""
         detail = [{key: problem[key] for key in ("type", "loc", "msg")} for problem in problems]
-        return JSONResponse({"detail": detail}, HTTPStatus.UNPROCESSABLE_ENTITY)
+        return JSONResponse({"detail": detail}, int(HTTPStatus.UNPROCESSABLE_ENTITY))
 
 
 class OutboundDialect:
@@ -64,12 +64,12 @@ class OutboundDialect:
     def error(self, error: AppError) -> JSONResponse:
         """Answer with the error's status, the same number in ``code``."""
         status = HTTPStatus.BAD_REQUEST if error.status == HTTPStatus.UNPROCESSABLE_ENTITY else error.status
-        return JSONResponse({"code": int(status), "message": error.message, "data": None}, status, _headers(error))
+        return JSONResponse({"code": int(status), "message": error.message, "data": None}, int(status), _headers(error))
 
     def validation(self, problems: Sequence[Problem]) -> JSONResponse:
         """Answer 400 with a message that names every field."""
         status = HTTPStatus.BAD_REQUEST
-        return JSONResponse({"code": int(status), "message": sentence(problems), "data": None}, status)
+        return JSONResponse({"code": int(status), "message": sentence(problems), "data": None}, int(status))
 
 
 class AgentDialect:
@@ -85,7 +85,7 @@ class AgentDialect:
 
     def _answer(self, status: HTTPStatus, message: str, headers: dict[str, str]) -> JSONResponse:
         body = {"code": int(status), "status": "error", "message": message, "data": None}
-        return JSONResponse(body, status, headers)
+        return JSONResponse(body, int(status), headers)
 
 
 class ChatbotDialect:
@@ -104,7 +104,7 @@ class ChatbotDialect:
         """Answer rc 2 for conflicts, 3 for what is not there, 1 for the rest."""
         body = {"rc": self._CODES.get(error.status, 1), "error": error.message}
         if error.status in self._plain:
-            return JSONResponse(body, error.status, _headers(error))
+            return JSONResponse(body, int(error.status), _headers(error))
         return JSONResponse(body)
 
     def validation(self, problems: Sequence[Problem]) -> JSONResponse:

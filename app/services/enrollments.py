@@ -9,7 +9,7 @@ import asyncpg
 
 from app.domain.followup import Reason, position_key
 from app.errors import ConflictError, InvalidInputError, NotFoundError
-from app.repositories import dispatch as dispatch_store
+from app.repositories import audit, contacts
 from app.repositories import enrollments as store
 from app.repositories import sequences as sequence_store
 from app.services.context import Context
@@ -116,7 +116,7 @@ async def _enroll_chunk(context: Context, request: Request, contact_ids: Sequenc
             config_id = chosen.get(contact_id)
             status = Enrolled.WAITING if config_id is None else Enrolled.ENROLLED
             results[contact_id] = EnrollmentResult(contact_id, status, enrollment_id, config_id)
-        await dispatch_store.audit(
+        await audit.write_reasons(
             connection,
             now,
             "operator",
@@ -188,7 +188,7 @@ async def _change(context: Context, enrollment_id: int, allowed: set[str], actio
         found = await store.find(connection, enrollment_id)
         if found is None:
             raise NotFoundError(f"没有 id 为 {enrollment_id} 的复聊序列 (no such enrollment)")
-        await dispatch_store.lock_contacts(connection, [found["contact_id"]])
+        await contacts.lock(connection, [found["contact_id"]])
         found = await store.find(connection, enrollment_id)
         if found is None or found["state"] not in allowed:
             state = "gone" if found is None else found["state"]
@@ -197,7 +197,7 @@ async def _change(context: Context, enrollment_id: int, allowed: set[str], actio
         await store.change(connection, enrollment_id, state=state, reason=reason, due_at=due_at, now=now)
         if state == "waiting":
             await _match(connection, enrollment_id, found["position"], now)
-        await dispatch_store.audit(
+        await audit.write_reasons(
             connection, now, "operator", action, [(found["contact_id"], enrollment_id, reason or state)]
         )
 

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 import asyncpg
 
-from app.repositories import dispatch as dispatch_store
+from app.repositories import audit
 from app.repositories import enrollments as store
 from app.repositories import sequences as sequence_store
 from app.services.context import Context
@@ -68,7 +68,7 @@ async def _stop(context: Context, config_id: int) -> int:
         async with context.database.transaction() as connection:
             stopped = await store.stop_of_deleted(connection, config_id, now, after, BATCH)
             entries = [(row["contact_id"], row["id"], "config_inactive") for row in stopped]
-            await dispatch_store.audit(connection, now, "scheduler", "stop", entries)
+            await audit.write_reasons(connection, now, "scheduler", "stop", entries)
         moved += len(stopped)
         if len(stopped) < BATCH:
             return moved

@@ -15,8 +15,7 @@ import asyncpg
 from app.domain.followup import MissingVariableError, render
 from app.errors import ConflictError, InvalidInputError, NotFoundError
 from app.gateways.messenger import WITHDRAWN, Delivery, Messenger, NotSent, Outcome, Refused, Sent, Unknown, Unreachable
-from app.repositories import bots_pacing, idempotency, results
-from app.repositories import dispatch as dispatch_store
+from app.repositories import bots_pacing, contacts, idempotency, results
 from app.repositories import people as people_store
 from app.repositories import records as store
 from app.repositories.records import ByHand
@@ -91,7 +90,7 @@ async def _reserve(
         earlier = await _earlier(connection, key, now)
         if earlier is not None:
             return await _repeat(connection, earlier, now)
-        await dispatch_store.lock_contacts(connection, [contact_id])
+        await contacts.lock(connection, [contact_id])
         contact = await people_store.find(connection, contact_id)
         if contact is None:
             raise NotFoundError(f"没有 id 为 {contact_id} 的联系人 (no such contact)")
@@ -162,7 +161,7 @@ async def _write(context: Context, reserved: _Reserved, record_id: int, outcome:
     now = context.clock.now()
     contact_id: int = reserved.contact["id"]
     async with context.database.transaction() as connection:
-        await dispatch_store.lock_contacts(connection, [contact_id])
+        await contacts.lock(connection, [contact_id])
         match outcome:
             case Sent():
                 await results.write_record_sent(connection, now, [record_id])

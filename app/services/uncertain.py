@@ -6,9 +6,8 @@ from datetime import datetime
 import asyncpg
 
 from app.errors import ConflictError, NotFoundError
-from app.repositories import dispatch as dispatch_store
+from app.repositories import audit, contacts, results
 from app.repositories import records as store
-from app.repositories import results
 from app.repositories import sequences as sequence_store
 from app.services.context import Context
 from app.services.dispatch.looks import place_after_open
@@ -23,7 +22,7 @@ async def resolve(context: Context, record_id: int, *, was_sent: bool) -> None:
         record = await store.find_record(connection, record_id)
         if record is None:
             raise NotFoundError("没有这条复聊记录 (no such record)")
-        await dispatch_store.lock_contacts(connection, [record["contact_id"]])
+        await contacts.lock(connection, [record["contact_id"]])
         record = await store.find_record(connection, record_id)
         if record is None or record["status"] != "unknown":
             raise ConflictError("只有结果未知的记录可以处理 (only records with an unknown outcome can be resolved)")
@@ -31,7 +30,7 @@ async def resolve(context: Context, record_id: int, *, was_sent: bool) -> None:
             await count_as_sent(connection, context, [record_id], now)
         else:
             await store.write_not_sent(connection, record_id, now)
-        await dispatch_store.audit(
+        await audit.write_reasons(
             connection,
             now,
             "operator",

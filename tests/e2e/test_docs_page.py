@@ -13,7 +13,7 @@ from pydantic import SecretStr
 
 from app.config import Settings
 from app.main import create_app
-from tests.conftest import eventually
+from tests.faults.service import eventually
 
 pytestmark = pytest.mark.skipif(os.environ.get("HUIYIN_TEST_NO_BROWSER") == "1", reason="HUIYIN_TEST_NO_BROWSER=1")
 

@@ -388,9 +388,7 @@ def reasons(plan: dict[str, Any]) -> list[str]:
     return [blocker["reason"] for blocker in plan["blockers"]]
 
 
-async def test_a_plan_names_every_blocker_in_order(
-    client: Client, dispatcher: Dispatcher, clock: ManualClock
-) -> None:
+async def test_a_plan_names_every_blocker_in_order(client: Client, dispatcher: Dispatcher, clock: ManualClock) -> None:
     config = await make_config(client, opening_message="开场白")
     await add_script(client, config, day=2, content="{{name}}您好", hours=1)
     contact = (await client.post("/api/contacts", json={"position": "A"})).json()["id"]
@@ -537,9 +535,7 @@ async def test_bad_input_names_its_field(client: Client, body: dict[str, Any], p
 @pytest.mark.parametrize("position", ["A\x00", "\ud800"])
 async def test_positions_that_cannot_be_stored(client: Client, position: str) -> None:
     body = b'{"position": "%s"}' % position.encode("unicode_escape").replace(b"\\x00", b"\\u0000")
-    answer = await client.post(
-        "/api/followup-enrollments", content=body, headers={"content-type": "application/json"}
-    )
+    answer = await client.post("/api/followup-enrollments", content=body, headers={"content-type": "application/json"})
     assert answer.status_code == 422
     assert "position" in answer.text
 
@@ -560,5 +556,3 @@ async def test_bad_filters_name_themselves(client: Client, query: str, field: st
     answer = await client.get(f"/api/followup-enrollments?{query}")
     assert answer.status_code == 422
     assert answer.json()["detail"][0]["loc"] == ["query", field]
-
-

@@ -39,7 +39,7 @@ async def contact(client: Client, dispatcher: Dispatcher) -> int:
     return contact_id
 
 
-def item(contact_id: int, content: str, message_id: str = "m1", **fields: Any) -> dict[str, Any]:
+def item(contact_id: int, content: str, message_id: str | int = "m1", **fields: Any) -> dict[str, Any]:
     return {"message_id": message_id, "contact_id": contact_id, "fromId": 0, "content": content} | fields
 
 
@@ -361,7 +361,8 @@ async def test_five_hundred_in_a_batch_and_not_one_more(client: Client, contact:
     assert answer.json()["detail"][0]["loc"] == ["body", "messages"]
     assert counts(await post(client, *batch[:500])) == (500, 0, 0, 500)
     assert await value(database, "SELECT message_count FROM contact WHERE id = $1", contact) == 501
-    for body in ({"messages": []}, {}, {"messages": {}}, []):
+    bodies: list[Any] = [{"messages": []}, {}, {"messages": {}}, []]
+    for body in bodies:
         assert (await client.post(INBOUND, json=body)).status_code == 422
 
 

@@ -8,7 +8,7 @@ from uuid import UUID
 import asyncpg
 
 from app.config import Settings
-from app.domain.followup import Decision, End, Limits, Progress, Send, Sequence, Step, Wait
+from app.domain.followup import End, Limits, Progress, Send, Sequence, Step, Wait
 from app.repositories import dispatch as store
 from app.repositories import sequences as sequence_store
 from app.repositories.dispatch import Move, NextPlace, Outgoing, Row, Settled
@@ -111,9 +111,4 @@ class Moves:
         return self.all[outgoing.move - 1].place
 
 
-def is_refusal(found: Look) -> bool:
-    """Tell whether a look ended in a reason not to send."""
-    return isinstance(found, (Wait, End))
-
-
-__all__ = ["Assessed", "Decision", "Moves", "assess", "is_refusal", "settled_of"]
+__all__ = ["Assessed", "Moves", "assess", "settled_of"]

@@ -6,8 +6,8 @@ from datetime import datetime
 import asyncpg
 
 from app.domain.followup import End, Limits, Reason, Send, Wait
+from app.repositories import audit, results
 from app.repositories import dispatch as store
-from app.repositories import results
 from app.repositories.dispatch import NextPlace, Outgoing, Row, Settled
 from app.services.context import Context
 from app.services.dispatch.batch import Moves, assess, settled_of
@@ -67,7 +67,7 @@ async def write_uncertain(
         return
     error = "the process ended before the outcome was known"
     await results.write_unknown(connection, now, [(found.record_id, error, found.until) for _row, found in uncertain])
-    await store.audit(
+    await audit.write_reasons(
         connection,
         now,
         "scheduler",

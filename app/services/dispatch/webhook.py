@@ -26,7 +26,7 @@ from app.gateways.messenger import (
     Unknown,
     Unreachable,
 )
-from app.repositories import bots_pacing, results
+from app.repositories import audit, bots_pacing, contacts, results
 from app.repositories import dispatch as store
 from app.repositories.dispatch import NextPlace, Outgoing, Row, Settled
 from app.repositories.results import Released
@@ -281,7 +281,7 @@ async def write_outcomes(context: Context, channel: Channel, outcomes: list[tupl
                 released.append(released_of(item, outcome, now))
     async with context.database.transaction() as connection:
         # In the order of ids, like everybody who locks several people.
-        await store.lock_contacts(connection, [item.row["contact_id"] for item, _ in outcomes])
+        await contacts.lock(connection, [item.row["contact_id"] for item, _ in outcomes])
         await results.write_sent(connection, now, sent)
         await results.write_unknown(connection, now, unknown)
         await results.write_released(connection, now, released)
@@ -289,7 +289,7 @@ async def write_outcomes(context: Context, channel: Channel, outcomes: list[tupl
         by_record = {item.record_id: item.row for item, _ in outcomes}
         reasons = [(item.record_id, item.reason) for item in released]
         reasons += [(record_id, Reason.SEND_UNKNOWN) for record_id, _error, _until in unknown]
-        await store.audit(
+        await audit.write_reasons(
             connection,
             now,
             "gateway",

@@ -5,7 +5,7 @@ from datetime import datetime
 
 import asyncpg
 
-from app.repositories import dispatch as dispatch_store
+from app.repositories import audit
 from app.repositories import inbound as store
 from app.repositories.inbound import NewDetail
 from app.services.context import Context
@@ -39,7 +39,7 @@ async def write_answers(
         now,
         [(person.enrollment["id"], person.state or "", person.reason) for person in ended if person.enrollment],
     )
-    await dispatch_store.audit(
+    await audit.write_reasons(
         connection,
         now,
         "inbound",
