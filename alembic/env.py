@@ -6,9 +6,9 @@ stopping the service, and hold an advisory lock, so that several replicas starti
 
 import asyncio
 
+from alembic import context
 from sqlalchemy import Connection, text
 
-from alembic import context
 from app.config import Settings
 from app.models import Base
 from app.repositories.database import Database

@@ -83,7 +83,8 @@ def run(settings: Settings) -> int:
     signals = _Signals()
     signals.install()
     listeners = listen(settings.host, settings.port)
-    imports = threading.Thread(target=_import_slowly, name="imports", daemon=True)
+    is_new = settings.database_url is None and not (settings.data_dir / "cluster").exists()
+    imports = threading.Thread(target=_import_slowly, args=(is_new,), name="imports", daemon=True)
     imports.start()
     try:
         with _database(settings) as url:
@@ -210,10 +211,15 @@ def _database(settings: Settings) -> Iterator[str]:
         server.stop()
 
 
-def _import_slowly() -> None:
-    """Import while PostgreSQL starts; an import that fails here fails again, and audibly, where it is needed."""
+def _import_slowly(is_new: bool) -> None:
+    """Import while PostgreSQL starts; an import that fails here fails again, and audibly, where it is needed.
+
+    Only a new database needs the migrations' library.
+    """
     with suppress(ImportError):
         importlib.import_module("app.serving")
+        if is_new:
+            importlib.import_module("alembic.command")
 
 
 def _say(text: str) -> None:

@@ -1,9 +1,8 @@
 """Foundation and follow-up: bots, contacts, protection, one history, sequences and records."""
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql
-
 from alembic import op
+from sqlalchemy.dialects import postgresql
 
 revision = "0001"
 down_revision = None
@@ -404,9 +403,7 @@ def upgrade() -> None:
         unique=False,
         postgresql_where=sa.text("due_at IS NOT NULL"),
     )
-    op.create_index(
-        "ix_follow_up_enrollment_config_id_id", "follow_up_enrollment", ["config_id", "id"], unique=False
-    )
+    op.create_index("ix_follow_up_enrollment_config_id_id", "follow_up_enrollment", ["config_id", "id"], unique=False)
     op.create_index(
         "ix_follow_up_enrollment_state_id",
         "follow_up_enrollment",

@@ -70,9 +70,7 @@ async def test_a_reply_stops_the_sequence_and_saves_the_wechat_id(
     answer = await client.post(
         "/api/messages/inbound",
         json={
-            "messages": [
-                {"message_id": "1", "contact_id": contact, "fromId": 0, "content": "好的,我的微信是 wx123456"}
-            ]
+            "messages": [{"message_id": "1", "contact_id": contact, "fromId": 0, "content": "好的,我的微信是 wx123456"}]
         },
     )
     assert answer.json() == {"accepted": 1, "duplicates": 0, "filtered": 0, "replies": 1, "refused": []}
