@@ -111,6 +111,8 @@ class Person:
     had_opening: bool = False
     last: datetime | None = None
     sends: list[datetime] = field(default_factory=list)
+    hands: list[datetime] = field(default_factory=list)
+    """When operators wrote in the chat: it counts for distances, not for the cap of a day."""
     review_until: datetime | None = None
     takeover_until: datetime | None = None
 

@@ -240,6 +240,7 @@ class FollowUpMachine(RuleBasedStateMachine):
         person = self.people[who]
         if is_in_the_chat:
             self.receive(who, f"人工第{self.unique()}条", from_id=7)
+            person.hands.append(self.now)
             person.last = self.now if person.last is None else max(person.last, self.now)
             person.takeover_until = max(person.takeover_until or START, self.now + model.HOLD)
             return
@@ -356,6 +357,7 @@ class FollowUpMachine(RuleBasedStateMachine):
                 self.forget_uncertain(person)
 
     def forget_uncertain(self, person: Person) -> None:
+        person.last = max([*person.sends, *person.hands], default=None)
         person.had_opening = bool(
             self.world.rows(
                 "SELECT FROM follow_up_record WHERE contact_id = $1 AND kind = 'opening'"

@@ -162,8 +162,12 @@ def after_send(step: Step, sequence: Sequence, limits: Limits, now: datetime) ->
 
 
 def is_right_after_opening(facts: Facts) -> bool:
-    """Tell whether the opening of this enrollment is the last thing that the person got from us."""
-    return facts.opening_at is not None and facts.last_sent_at == facts.opening_at
+    """Tell whether the opening of this enrollment is the last thing that the person got from us.
+
+    The place counts too: with a wait of no time the first script may bear the very moment of the opening.
+    """
+    is_last = facts.opening_at is not None and facts.last_sent_at == facts.opening_at
+    return is_last and facts.progress.after is None
 
 
 @cache

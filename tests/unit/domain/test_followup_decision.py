@@ -104,6 +104,11 @@ def test_a_message_by_hand_between_opening_and_first_script_makes_the_interval_a
     due(opened(last_sent_at=by_hand), Reason.INTERVAL, by_hand + DAY + MOMENT)
 
 
+def test_without_a_wait_the_exception_is_still_for_one_script() -> None:
+    second = opened(progress=Progress(1, FIRST.place))
+    assert decide(second, STEPS, Limits(first_wait=timedelta(0)), NOON) == Wait(Reason.INTERVAL, NOON + DAY + MOMENT)
+
+
 def test_with_a_message_by_hand_and_no_interval_the_wait_still_holds() -> None:
     facts = opened(last_sent_at=NOON + 10 * SECOND)
     limits = Limits(first_wait=5 * HOUR, min_gap=timedelta(0))
