@@ -179,6 +179,8 @@ def _settings(options: argparse.Namespace) -> Settings:
 
 
 def _place(location: tuple[int | str, ...]) -> str:
+    if not location:
+        return "together"
     first, *rest = (str(part) for part in location)
     field = Settings.model_fields.get(first)
     return ".".join([first if field is None else _variable(first, field), *rest])

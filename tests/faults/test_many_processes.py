@@ -53,9 +53,7 @@ async def test_one_of_four_processes_dies_while_a_gateway_is_written_to(database
         gateway.default = Reply(delay=0.1)
         await use_gateway(database_url, gateway.url, SECRET)
         services = [
-            await stack.enter_async_context(
-                running_service(database_url, POOL_SIZE=POOL, GATEWAY_CONCURRENCY="50", GATEWAY_TIMEOUT_SECONDS="60")
-            )
+            await stack.enter_async_context(running_service(database_url, POOL_SIZE=POOL, GATEWAY_CONCURRENCY="50"))
             for _ in range(PROCESSES)
         ]
         await make_due(connection)

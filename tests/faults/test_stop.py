@@ -52,7 +52,9 @@ async def test_a_gateway_that_hangs_does_not_hold_up_the_stop_beyond_the_grace_t
         gateway.default = Reply(wait_for=asyncio.Event())
         await use_gateway(database_url, gateway.url, SECRET)
         await make_due(connection)
-        async with running_service(database_url, GRACE_SECONDS="1", GATEWAY_TIMEOUT_SECONDS="120") as service:
+        async with running_service(
+            database_url, GRACE_SECONDS="1", GATEWAY_TIMEOUT_SECONDS="120", LEASE_SECONDS="240"
+        ) as service:
             await eventually(lambda: len(gateway.arrivals) == 5)
             assert await service.terminate() == 0, service.log
         assert await connection.fetchval("SELECT count(*) FROM follow_up_record WHERE status = 'reserved'") == 5
