@@ -9,6 +9,7 @@ from pathlib import Path
 
 import asyncpg
 import httpx2
+import hypothesis
 import pytest
 from fastapi import FastAPI
 from pydantic import SecretStr
@@ -18,6 +19,11 @@ from app.config import Settings
 from app.main import create_app
 from app.repositories import migrations
 from app.repositories.database import Database, plain_dsn
+
+# The same examples on every run: a build fails for what was changed. HUIYIN_TEST_DEEP looks further by chance.
+hypothesis.settings.register_profile("steady", derandomize=True)
+if not os.environ.get("HUIYIN_TEST_DEEP"):
+    hypothesis.settings.load_profile("steady")
 
 TEMPLATE = f"huiyin_template_{os.getpid()}"
 START = datetime(2026, 3, 5, 10, 30, tzinfo=UTC)
