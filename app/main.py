@@ -21,6 +21,7 @@ from app.jobs.runner import Runner
 from app.repositories.database import Database
 from app.routers import (
     bots,
+    chatbot,
     contact_records,
     contacts,
     docs,
@@ -38,6 +39,8 @@ from app.routers.errors import install_error_handlers
 from app.routers.middleware import middlewares
 from app.routers.openapi import complete_document, document_texts
 from app.services import demo
+from app.services.chatbot.demonstration import load_faq
+from app.services.chatbot.knowledge import Knowledge
 from app.services.context import Context
 from app.services.live import LiveHistory
 from app.services.metrics import Metrics
@@ -57,6 +60,7 @@ _ROUTERS = (
     bots.router,
     messages.router,
     webchat.router,
+    *chatbot.routers,
     health.router,
     docs.router,
 )
@@ -81,6 +85,7 @@ def create_app(settings: Settings, *, clock: Clock | None = None, ids: IdSource 
         messenger=WebhookMessenger(http),
     )
     live = LiveHistory(context.database)
+    knowledge = Knowledge(context.database)
     runner = Runner(context) if settings.jobs else None
     metrics = Metrics(context.database)
 
@@ -97,6 +102,7 @@ def create_app(settings: Settings, *, clock: Clock | None = None, ids: IdSource 
                 if runner is not None:
                     await runner.stop()
                 await live.close()
+                await knowledge.close()
                 await http.close()
                 await context.database.close()
 
@@ -111,6 +117,7 @@ def create_app(settings: Settings, *, clock: Clock | None = None, ids: IdSource 
     )
     app.state.context = context
     app.state.live = live
+    app.state.knowledge = knowledge
     app.state.runner = runner
     app.state.metrics = metrics
     app.state.readiness = health.default_checks(context)
@@ -130,6 +137,7 @@ async def _begin(context: Context, runner: Runner | None, *, is_new: bool) -> No
     """
     try:
         if is_new:
+            await load_faq(context)
             await demo.load_history(context)
     except Exception:  # without its history the demonstration is as good, and the scheduler must begin
         log.exception("the history of the demonstration could not be made")

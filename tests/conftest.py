@@ -16,9 +16,11 @@ from pydantic import SecretStr
 
 from app.clock import ManualClock
 from app.config import Settings
+from app.gateways.matcher import CharEncoder, Matcher
 from app.main import create_app
 from app.repositories import migrations
 from app.repositories.database import Database, plain_dsn
+from app.services.chatbot.knowledge import Knowledge
 
 # The same examples on every run: a build fails for what was changed. HUIYIN_TEST_DEEP looks further by chance.
 hypothesis.settings.register_profile("steady", derandomize=True)
@@ -117,6 +119,16 @@ async def client(app: FastAPI) -> AsyncIterator[httpx2.AsyncClient]:
     transport = httpx2.ASGITransport(app=app, raise_app_exceptions=False, client=("127.0.0.1", 50000))
     async with httpx2.AsyncClient(transport=transport, base_url="http://localhost") as opened:
         yield opened
+
+
+@pytest.fixture
+async def light_app(app: FastAPI) -> AsyncIterator[FastAPI]:
+    """The service without its sentence encoder, whose model takes a second to load: it compares characters."""
+    context = app.state.context
+    whole, app.state.knowledge = app.state.knowledge, Knowledge(context.database, Matcher(CharEncoder()))
+    yield app
+    await app.state.knowledge.close()
+    app.state.knowledge = whole
 
 
 @pytest.fixture(autouse=True)

@@ -3,7 +3,8 @@
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from app.repositories import idempotency, maintenance
+from app.domain.chat import WINDOW_SECONDS
+from app.repositories import chat, idempotency, maintenance
 from app.repositories.records import fold_tally
 from app.repositories.results import mark_lost
 from app.services.context import Context
@@ -14,6 +15,8 @@ from app.services.rearm import rearm
 
 BATCH = 1000
 KEYS_KEPT = timedelta(days=7)
+SIGNATURES_KEPT = timedelta(seconds=2 * WINDOW_SECONDS)
+SIGNATURES_BATCH = 200_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,15 +60,19 @@ class Passes:
             )
 
     async def fold(self) -> None:
-        """Keep the tally of records short."""
+        """Keep the tallies of records and of users short."""
         async with self.context.database.transaction() as connection:
             await fold_tally(connection)
+        async with self.context.database.transaction() as connection:
+            await chat.fold_users(connection)
 
     async def forget(self) -> None:
-        """Delete what is kept for a time only: idempotency keys, old audit rows, in bounded batches."""
+        """Delete what is kept for a time only, in bounded batches: idempotency keys, audit rows, used signatures."""
         now = self.context.clock.now()
         audit_kept = timedelta(days=self.context.settings.retention_audit_days)
         async with self.context.database.transaction() as connection:
             await idempotency.purge(connection, before=now - KEYS_KEPT, limit=BATCH)
         async with self.context.database.transaction() as connection:
             await maintenance.forget_audit(connection, before=now - audit_kept, limit=BATCH)
+        async with self.context.database.transaction() as connection:
+            await chat.forget_signatures(connection, now - SIGNATURES_KEPT, SIGNATURES_BATCH)

@@ -11,6 +11,7 @@ from app.models.contacts import (
     OutboxEvent,
     Secret,
 )
+from app.models.faq import BotUserTally, FaqCategory, FaqEntry, FaqQuestion, SeenSignature
 from app.models.followup import FollowUpConfig, FollowUpEnrollment, FollowUpScript
 from app.models.messages import ChatMessage, FollowUpRecord, RecordTally
 
@@ -18,10 +19,14 @@ __all__ = [
     "AuditEntry",
     "Base",
     "Bot",
+    "BotUserTally",
     "ChatMessage",
     "Contact",
     "ContactRecord",
     "DoNotContact",
+    "FaqCategory",
+    "FaqEntry",
+    "FaqQuestion",
     "FollowUpConfig",
     "FollowUpEnrollment",
     "FollowUpRecord",
@@ -30,4 +35,5 @@ __all__ = [
     "OutboxEvent",
     "RecordTally",
     "Secret",
+    "SeenSignature",
 ]

@@ -33,6 +33,19 @@ class Bot(Base):
     event_url: Mapped[str | None] = mapped_column(Text)
     next_slot_at: Mapped[datetime | None]
     """When the next paced message may leave; shared by all processes."""
+    api_secret: Mapped[str] = mapped_column(
+        Text, server_default=text("encode(sha256(gen_random_uuid()::text::bytea), 'hex')")
+    )
+    """What clients of the chatbot door sign with; not the delivery secret."""
+    description: Mapped[str] = mapped_column(Text, server_default="")
+    fallback: Mapped[str] = mapped_column(Text, server_default="抱歉,我还不太明白,请换个说法或联系人工客服。")
+    welcome: Mapped[str] = mapped_column(Text, server_default="您好,请问有什么可以帮您?")
+    primary_language: Mapped[str] = mapped_column(String(16), server_default="zh_CN")
+    best_threshold: Mapped[float] = mapped_column(server_default=text("0.8"))
+    suggest_threshold: Mapped[float] = mapped_column(server_default=text("0.6"))
+    faq_version: Mapped[int] = mapped_column(BigInteger, server_default=text("0"))
+    """Raised in the transaction of every change of the FAQ base; replicas compare it with what they hold."""
+    deleted_at: Mapped[datetime | None]
     created_at: Mapped[CreatedAt]
     updated_at: Mapped[CreatedAt]
 
@@ -45,6 +58,13 @@ class Contact(Base):
         Index("uq_contact_bot_id_user_id", "bot_id", "user_id", unique=True),
         Index("ix_contact_phone", "phone", postgresql_where=text("phone IS NOT NULL")),
         Index("ix_contact_position_key", "position_key"),
+        Index(
+            "ix_contact_lasttime",
+            "bot_id",
+            text("coalesce(last_message_at, seen_at) DESC"),
+            text("id DESC"),
+            postgresql_where=text("seen_at IS NOT NULL"),
+        ),
         # Hot: one update per message. Room in the page keeps those updates off the indexes.
         {"postgresql_with": {"fillfactor": "80"}},
     )
@@ -71,6 +91,8 @@ class Contact(Base):
     message_count: Mapped[int] = mapped_column(BigInteger, server_default=text("0"))
     first_message_at: Mapped[datetime | None]
     last_message_at: Mapped[datetime | None]
+    seen_at: Mapped[datetime | None]
+    """When the person became a user of the bot: by a first message or a mute; written by a trigger, never cleared."""
     chat_token: Mapped[str | None] = mapped_column(String(64), unique=True)
     created_at: Mapped[CreatedAt]
     updated_at: Mapped[CreatedAt]

@@ -26,7 +26,7 @@ _FIND_CONTACTS = """
 """
 _LOCK_CONTACTS = """
     SELECT id, bot_id, user_id, message_count, first_message_at, last_message_at, last_sent_at, takeover_until,
-           review_hold_until, do_not_contact
+           review_hold_until, do_not_contact, muted
     FROM contact WHERE id = ANY($1::bigint[]) ORDER BY id FOR NO KEY UPDATE
 """
 _KNOWN_IDS = """
@@ -56,9 +56,10 @@ _SENT_TEXTS = """
 """
 _INSERT_MESSAGES = """
     INSERT INTO chat_message (bot_id, contact_id, ordinal, direction, text, service, external_id, record_id, verdict,
-                              filter_reason, sent_at, created_at)
+                              filter_reason, sent_at, created_at, confidence, doc_id)
     SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::text[], $5::text[], $6::text[], $7::text[],
-                         $8::bigint[], $9::text[], $10::text[], $11::timestamptz[], $12::timestamptz[])
+                         $8::bigint[], $9::text[], $10::text[], $11::timestamptz[], $12::timestamptz[],
+                         $13::float8[], $14::text[])
     RETURNING id, contact_id, ordinal
 """
 _UPDATE_CONTACTS = """
@@ -123,6 +124,8 @@ class NewMessage:
     filter_reason: str | None
     sent_at: datetime
     created_at: datetime
+    confidence: float | None = None
+    doc_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,6 +223,8 @@ async def insert_messages(connection: asyncpg.Connection, messages: Sequence[New
             message.filter_reason,
             message.sent_at,
             message.created_at,
+            message.confidence,
+            message.doc_id,
         )
         for message in messages
     ]

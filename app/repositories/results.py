@@ -227,8 +227,8 @@ _RETRIED_SENT = """
         RETURNING c.id, c.message_count, c.last_message_at
     )
     INSERT INTO chat_message (bot_id, contact_id, ordinal, direction, text, service, record_id, sent_at, created_at)
-    SELECT r.bot_id, r.contact_id, p.message_count, 'outbound', r.content, 'followup', r.id, r.sent_at,
-           p.last_message_at
+    SELECT r.bot_id, r.contact_id, p.message_count, 'outbound', r.content,
+           CASE WHEN r.kind = 'manual' THEN 'agent' ELSE 'followup' END, r.id, r.sent_at, p.last_message_at
     FROM record r JOIN person p ON p.id = r.contact_id
 """
 

@@ -7,8 +7,8 @@
 - Keys are configured: every call carries one as ``Authorization: Bearer``, as ``X-API-Key``, or as the password of HTTP
   Basic, which is how a browser opens the documentation. As browsers send Basic credentials along with whatever a
   foreign page makes them send, calls that change something are then refused to pages of other origins.
-- ``OPEN`` paths are answered to everybody. Under ``PROVEN`` prefixes the token in the path is the proof, which the
-  handlers there check. Nothing else is open; a test walks all routes.
+- ``OPEN`` paths are answered to everybody. Under ``PROVEN`` prefixes the token in the path or the signature is the
+  proof, which is checked there. Nothing else is open; a test walks all routes.
 - ``X-Forwarded-For`` counts only when it was written by one of the configured proxies.
 """
 
@@ -29,8 +29,10 @@ from app.errors import AppError, ForbiddenError, UnauthorizedError
 from app.routers.dialects import dialect_of
 
 OPEN: Final = frozenset({"/healthz", "/readyz"})
-PROVEN: Final = ("/chat/", "/api/webchat/")
-"""Pages and calls of the web chat: ``/chat/{token}``, ``/api/webchat/{token}/…``."""
+SIGNED: Final = "/api/v1/chatbot/"
+"""Calls of Chatopera's clients: ``/api/v1/chatbot/{clientId}/…``; the routes there check the signature."""
+PROVEN: Final = ("/chat/", "/api/webchat/", SIGNED)
+"""Pages and calls of the web chat (``/chat/{token}``, ``/api/webchat/{token}/…``), and signed ones."""
 
 _LOCAL_NAMES: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 _READING: Final = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -72,7 +74,7 @@ class Access:
     def refusal(self, scope: Scope) -> AppError | None:
         """Return why a request is not answered, or None if it is."""
         path: str = scope["path"]
-        if path in OPEN or path.startswith(PROVEN):
+        if path in OPEN or (path.startswith(PROVEN) and not is_account_call(scope)):
             return None
         headers = Headers(scope=scope)
         return self._key_refusal(scope, headers) if self._digests else self._local_refusal(scope, headers)
@@ -130,6 +132,18 @@ class Access:
         # Every pair is compared, so that the time taken tells nothing about which key was near.
         equal = [hmac.compare_digest(_digest(key), known) for key in offered for known in self._digests]
         return any(equal)
+
+
+def is_account_call(scope: Scope) -> bool:
+    """Tell whether an account deletes one of its bots: under the signed prefix, but with a key instead of a signature.
+
+    Such a call is let in by the rules for keys and needs no signature.
+    """
+    path: str = scope["path"]
+    if scope["type"] != "http" or scope["method"] != "DELETE" or not path.startswith(SIGNED):
+        return False
+    scheme = Headers(scope=scope).get("authorization", "").partition(" ")[0]
+    return scheme.lower() == "bearer" and "/" not in path.removeprefix(SIGNED).removesuffix("/")
 
 
 class AccessMiddleware:

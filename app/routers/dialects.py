@@ -121,6 +121,7 @@ _ACCESS = (
 _FOLLOW_UP = DetailDialect()
 _FAMILIES: tuple[tuple[str, Dialect], ...] = (
     ("/api/v1/chatbot", ChatbotDialect()),
+    ("/api/v1/secret", ChatbotDialect()),
     ("/api/chatbot", ChatbotDialect(plain=_ACCESS)),
     ("/api/v1/outbound-bot", OutboundDialect()),
     ("/api/v1/mediation", OutboundDialect()),

@@ -5,6 +5,7 @@ from typing import Any, Final
 from fastapi import FastAPI
 
 from app.routers.access import OPEN, PROVEN
+from app.routers.dialects import ChatbotDialect, dialect_of
 from app.routers.tags import tag_metadata
 
 VERSION: Final = "0.1.0"
@@ -70,9 +71,18 @@ def complete_document(app: FastAPI) -> None:
             document["security"] = _SECURITY
             document.setdefault("components", {})["securitySchemes"] = _SCHEMES
             _mark_open(document["paths"])
+            _drop_422(document["paths"])
         return document
 
     app.openapi = openapi  # type: ignore[method-assign]  # FastAPI's documented way to extend the document
+
+
+def _drop_422(paths: dict[str, dict[str, Any]]) -> None:
+    """Take out what the framework adds by itself and the chatbot family never answers: its errors have an ``rc``."""
+    for path, operations in paths.items():
+        if isinstance(dialect_of(path), ChatbotDialect):
+            for operation in operations.values():
+                operation["responses"].pop("422", None)
 
 
 def _mark_open(paths: dict[str, dict[str, Any]]) -> None:

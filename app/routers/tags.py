@@ -16,6 +16,8 @@ class Tag(StrEnum):
     BOTS = "渠道 bots"
     DO_NOT_CONTACT = "免打扰 do-not-contact"
     WEBCHAT = "网页聊天 webchat"
+    CHATBOT = "聊天机器人 chatbot"
+    CHATBOT_SIGNED = "聊天机器人(签名) chatbot, signed"
     OPERATION = "运行 operation"
 
 
@@ -37,6 +39,10 @@ _TEXTS = {
     "Do not contact: people on the list are reached by no channel on its own.",
     Tag.WEBCHAT: "网页聊天:联系人打开链接即可对话,链接中的令牌就是凭证。"
     "Web chat: a contact opens a link and talks; the token in the link is the proof.",
+    Tag.CHATBOT: "聊天机器人:默认机器人的用户、历史、知识库与对话,以及机器人的创建。"
+    "The default bot's users, histories, FAQ base and conversation; and how bots are made.",
+    Tag.CHATBOT_SIGNED: "与上相同,供 Chatopera SDK 调用任意机器人:请求以机器人的密钥签名,总是 HTTP 200,结果见 rc。"
+    "The same for any bot, as Chatopera's SDKs call it: signed with the bot's secret, always HTTP 200, see rc.",
     Tag.OPERATION: "运行:存活、就绪与指标。Operation: liveness, readiness and metrics.",
 }
 

@@ -69,6 +69,19 @@ checks.positive_data_acceptance.enabled = false   # the year is within reach
 checks.negative_data_rejection.enabled = false    # an empty parameter is as good as none; numbers are moments too
 
 [[operations]]
+include-path-regex = "^/api/chatbot|^/api/v1/(chatbot|secret)"
+# Every answer is HTTP 200, refusals too: rc says what happened.
+checks.positive_data_acceptance.enabled = false
+checks.negative_data_rejection.enabled = false
+checks.unsupported_method.enabled = false
+checks.ignored_auth.enabled = false
+checks.allow_header_conformance.enabled = false    # ids of users hold slashes, so paths overlap
+
+[[operations]]
+include-path-regex = "/chats/stream$"
+enabled = false                                    # never ends
+
+[[operations]]
 include-path = "/api/contacts/import"
 checks.unsupported_method.enabled = false          # to other methods this is /api/contacts/{contact_id}
 checks.allow_header_conformance.enabled = false
@@ -202,9 +215,23 @@ async def test_every_operation_is_described_in_both_languages(document: dict[str
     assert len({operation["operationId"] for _, operation in found}) == len(found)
 
 
+def assert_refusals_of_the_chatbot(name: str, operation: dict[str, Any]) -> None:
+    """Errors are HTTP 200 with an rc; only the default door answers plainly about access."""
+    plain = {"401", "403", "429", "503"} if " /api/chatbot" in name else set()
+    assert set(operation["responses"]) == {"200"} | plain, name
+    assert "Refusal" in str(operation["responses"]["200"]["content"]) or name.endswith("/stream"), name
+    for status in plain:
+        response = operation["responses"][status]
+        assert is_bilingual(response["description"]), (name, status)
+        assert response["content"]["application/json"]["schema"] == {"$ref": "#/components/schemas/Refusal"}
+
+
 async def test_every_operation_documents_what_can_go_wrong(document: dict[str, Any]) -> None:
     for name, operation in operations(document):
         if name.partition(" ")[2] in OPERATION:
+            continue
+        if "chatbot" in name or "/secret/" in name:
+            assert_refusals_of_the_chatbot(name, operation)
             continue
         statuses = set(operation["responses"])
         assert {"401", "403", "413", "422", "500", "503"} <= statuses, name

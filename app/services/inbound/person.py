@@ -112,6 +112,32 @@ class Person:
         elif judgement.is_reply and self.state in _MAY_REPLY:
             self._end("replied", "do_not_contact" if is_opt_out else None, ordinal)
 
+    def say(
+        self, text: str, service: str, now: datetime, *, confidence: float | None = None, doc_id: str | None = None
+    ) -> None:
+        """Note a message of ours that goes out in the same transaction, behind what was taken in."""
+        self.message_count += 1
+        self.last_message_at = _later(self.last_message_at, now)
+        self.last_sent_at = _later(self.last_sent_at, now)
+        self.messages.append(
+            NewMessage(
+                bot_id=self.contact["bot_id"],
+                contact_id=self.contact["id"],
+                ordinal=self.message_count,
+                direction="outbound",
+                text=text,
+                service=service,
+                external_id=None,
+                record_id=None,
+                verdict=None,
+                filter_reason=None,
+                sent_at=self.last_message_at,
+                created_at=self.last_message_at,
+                confidence=confidence,
+                doc_id=doc_id,
+            )
+        )
+
     def update(self) -> ContactUpdate:
         """Return what changes on the contact's row."""
         return ContactUpdate(

@@ -1,0 +1,93 @@
+"""The two doors of the chatbot, before any handler: which bot is meant, and whether the caller may speak for it.
+
+Both doors decide before the body is read. The decision belongs to the class of the routes and not to the handlers,
+so that no handler can forget it; a test walks all routes.
+"""
+
+from collections.abc import Callable, Coroutine
+from typing import Annotated, Any
+
+import asyncpg
+from fastapi import Depends, Path, Request, Response
+from fastapi.routing import APIRoute
+
+from app.domain.chat import SignatureError
+from app.errors import UnauthorizedError
+from app.routers.access import is_account_call
+from app.routers.deps import get_context
+from app.services.chatbot import accounts, doors
+from app.services.chatbot.knowledge import Knowledge
+
+Handler = Callable[[Request], Coroutine[Any, Any, Response]]
+
+
+def wire_target(request: Request) -> bytes:
+    """Return path and query as they came on the wire: what a caller's signature covers."""
+    path: bytes = request.scope.get("raw_path") or request.url.path.encode()
+    query: bytes = request.scope["query_string"]
+    return path + b"?" + query if query else path
+
+
+class SignedRoute(APIRoute):
+    """A route of ``/api/v1/chatbot/{clientId}``: answered to whoever signed the request with the bot's secret."""
+
+    def get_route_handler(self) -> Handler:
+        """Put the check of the signature before the handler."""
+        handler = super().get_route_handler()
+
+        async def signed(request: Request) -> Response:
+            request.state.bot = await _signed_bot(request)
+            return await handler(request)
+
+        return signed
+
+
+class DefaultRoute(APIRoute):
+    """A route of ``/api/chatbot``, the default bot's; who may call is decided as for the rest of the API."""
+
+    def get_route_handler(self) -> Handler:
+        """Find the bot before the handler."""
+        handler = super().get_route_handler()
+
+        async def found(request: Request) -> Response:
+            request.state.bot = await doors.default_bot(await get_context(request))
+            return await handler(request)
+
+        return found
+
+
+async def _signed_bot(request: Request) -> asyncpg.Record:
+    context = await get_context(request)
+    client_id: str = request.path_params["clientId"]
+    if is_account_call(request.scope):
+        return await accounts.find(context, client_id)
+    try:
+        return await doors.signed_bot(
+            context, client_id, request.headers.get("authorization"), request.method, wire_target(request)
+        )
+    except SignatureError as error:
+        raise UnauthorizedError(str(error)) from error
+
+
+async def named_bot(
+    _client_id: Annotated[
+        str, Path(alias="clientId", description="机器人标识 (the bot's clientId)", examples=["bot-5Yk0cX2vQm8TzR1n"])
+    ],
+) -> None:
+    """Document whose door it is; `SignedRoute` has looked at it."""
+
+
+async def get_bot(request: Request) -> asyncpg.Record:
+    """Return the bot that the door found."""
+    bot: asyncpg.Record = request.state.bot
+    return bot
+
+
+async def get_knowledge(request: Request) -> Knowledge:
+    """Return what this process knows of the FAQ bases."""
+    knowledge: Knowledge = request.app.state.knowledge
+    return knowledge
+
+
+BotDep = Annotated[asyncpg.Record, Depends(get_bot)]
+KnowledgeDep = Annotated[Knowledge, Depends(get_knowledge)]

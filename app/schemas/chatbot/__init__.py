@@ -1,0 +1,1 @@
+"""Wire shapes of the chatbot family: camelCase, ``rc`` in every answer, moments with milliseconds."""

@@ -1,0 +1,1 @@
+"""The chatbot: its users and their one history, and what it answers."""

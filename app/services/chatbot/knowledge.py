@@ -1,0 +1,153 @@
+"""What a process knows of the FAQ bases: one index per bot, brought up to date by the bot's version.
+
+- Whoever asks has read the bot's row, version included, for this very question; questions changed since the version
+  that this process holds are read before the answer, so what was written through any process counts.
+- Encoding, indexing and searching happen in threads: the event loop stays free.
+- Memory is bounded: the bases that were asked least recently are let go.
+"""
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import asyncpg
+import numpy as np
+
+from app.gateways.matcher import Index, Matcher, Question
+from app.repositories import faq, faq_categories, faq_questions
+from app.repositories.database import Database
+from app.repositories.faq import FaqHit
+from app.repositories.faq_questions import Vector
+
+MOST_BOTS = 64
+MOST_QUESTIONS = 400_000
+"""What the indexes of a process hold together; one base may be larger by itself."""
+BATCH = 256
+
+Made = tuple[int, str, bytes]
+"""Question id, text, and the vector that was made for it."""
+
+
+@dataclass(slots=True)
+class _Base:
+    """The index of one bot, and the version that it shows."""
+
+    index: Index
+    version: int = -1
+    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+
+class Knowledge:
+    """Answers which entries resemble a question."""
+
+    def __init__(self, database: Database, matcher: Matcher | None = None) -> None:
+        self._database = database
+        self._matcher = matcher or Matcher()
+        self._bases: OrderedDict[int, _Base] = OrderedDict()
+
+    @property
+    def name(self) -> str:
+        """Which matcher runs."""
+        return self._matcher.encoder.name
+
+    async def vectors(self, texts: Sequence[str]) -> list[Vector]:
+        """Return the sentence vectors of texts, as they are stored; empty ones where the encoder is not there."""
+        if self._matcher.encoder.lexical:
+            return [Vector() for _ in texts]
+        rows = await self._matcher.encode(texts)
+        return [Vector(self.name, row.astype("<f2").tobytes()) for row in rows]
+
+    async def search(self, bot: asyncpg.Record, text: str, floor: float) -> list[FaqHit]:
+        """Return the entries that resemble a text with at least ``floor``, best first.
+
+        Args:
+            bot: The bot's row, read for this very question.
+            text: What is asked, not empty.
+            floor: The least confidence of interest, 0 to 1.
+        """
+        base = await self._current(bot)
+        if not len(base.index):
+            return []
+        found = await self._matcher.search(base.index, text)
+        ranked = [(int(match.entry_id), match.confidence) for match in found if match.confidence >= floor]
+        if not ranked:
+            return []
+        async with self._database.connection() as connection:
+            rows = await faq.hits(connection, bot["id"], [entry_id for entry_id, _ in ranked])
+            has_categories = any(row["category_id"] is not None for row in rows.values())
+            tree = await faq_categories.load(connection, bot["id"]) if has_categories else None
+        return [
+            FaqHit(
+                entry_id,
+                round(confidence, 4),
+                row["doc_id"],
+                row["post"],
+                row["replies"],
+                [step.label for step in tree.path(row["category_id"])] if tree else [],
+            )
+            for entry_id, confidence in ranked
+            if (row := rows.get(entry_id)) is not None
+        ]
+
+    async def close(self) -> None:
+        """Let the matcher's thread end."""
+        await self._matcher.aclose()
+
+    async def _current(self, bot: asyncpg.Record) -> _Base:
+        bot_id: int = bot["id"]
+        base = self._bases.setdefault(bot_id, _Base(self._matcher.index()))
+        self._bases.move_to_end(bot_id)
+        if base.version < bot["faq_version"]:
+            async with base.lock:  # one reader for all who wait
+                if base.version < bot["faq_version"]:
+                    await self._catch_up(bot_id, base)
+                    self._make_room()
+        return base
+
+    async def _catch_up(self, bot_id: int, base: _Base) -> None:
+        async with (
+            self._database.connection() as connection,
+            connection.transaction(isolation="repeatable_read", readonly=True),
+        ):
+            version = await faq.version(connection, bot_id)
+            rows = await faq_questions.changed(connection, bot_id, base.version)
+        live = [row for row in rows if row["is_live"]]
+        made = await self._make_vectors([row for row in live if self._lacks_vector(row)])
+        content = {row["id"]: row["vector"] for row in live} | {question_id: vector for question_id, _, vector in made}
+        dtype = "<f4" if self._matcher.encoder.lexical else "<f2"
+        questions = [
+            Question(str(row["id"]), str(row["entry_id"]), row["post"], np.frombuffer(content[row["id"]], dtype))
+            for row in live
+        ]
+        await asyncio.to_thread(_replace, base.index, [str(row["id"]) for row in rows if not row["is_live"]], questions)
+        base.version = version
+        if made and not self._matcher.encoder.lexical:
+            async with self._database.transaction() as connection:
+                await faq_questions.save_vectors(connection, self.name, made)
+
+    def _lacks_vector(self, row: asyncpg.Record) -> bool:
+        return self._matcher.encoder.lexical or row["vector"] is None or row["encoder"] != self.name
+
+    async def _make_vectors(self, rows: Sequence[asyncpg.Record]) -> list[Made]:
+        made: list[Made] = []
+        for start in range(0, len(rows), BATCH):
+            part = rows[start : start + BATCH]
+            encoded = await self._matcher.encode([row["post"] for row in part])
+            dtype = "<f4" if self._matcher.encoder.lexical else "<f2"
+            made += [
+                (row["id"], row["post"], vector.astype(dtype).tobytes())
+                for row, vector in zip(part, encoded, strict=True)
+            ]
+        return made
+
+    def _make_room(self) -> None:
+        while len(self._bases) > 1 and (
+            len(self._bases) > MOST_BOTS or sum(len(base.index) for base in self._bases.values()) > MOST_QUESTIONS
+        ):
+            self._bases.popitem(last=False)
+
+
+def _replace(index: Index, gone: Sequence[str], questions: Sequence[Question]) -> None:
+    index.remove(gone)
+    index.upsert(questions)
