@@ -28,6 +28,8 @@ BENCHMARKS = {
     "D3": "scripts.bench.dispatch.gateway_run:gateway",
     "D4": "scripts.bench.dispatch.idle:idle_tick",
     "D5": "scripts.bench.dispatch.idle:open_snapshot",
+    "C1": "scripts.bench.chat:history_pages",
+    "C2": "scripts.bench.chat:answers",
     "S1": "scripts.bench.startup:first_answer",
     "S2": "scripts.bench.startup:idle_memory",
 }
