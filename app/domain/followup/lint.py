@@ -5,6 +5,8 @@ from dataclasses import dataclass
 
 from app.domain.followup.sequence import Script
 
+HOURS_OF_A_YEAR = 8760
+
 
 @dataclass(frozen=True, slots=True)
 class Finding:
@@ -28,6 +30,7 @@ def lint_config(
     findings = [
         *_about_config(active, is_active=is_active, rivals=rivals),
         *_gaps(active),
+        *_unreachable(active),
         *(_inactive(script) for script in inactive),
     ]
     findings += [_echo(script) for script in active if is_echo_prone(script.content)]
@@ -70,6 +73,26 @@ def _missing_days(days: set[int], most: int = 50) -> list[int]:
         missing += range(previous + 1, min(day, previous + 1 + most))
         previous = day
     return missing[:most]
+
+
+def _unreachable(active: Sequence[Script]) -> list[Finding]:
+    """Find scripts that stand behind so many empty days that filling those takes more than a year."""
+    tail = [script.interval_hours for script in active if script.day_number == 0]
+    if not tail:
+        return []
+    days = sorted({script.day_number for script in active if script.day_number})
+    filled = {day: (day - 1 - days.index(day)) * min(tail) for day in days}
+    return [
+        Finding(
+            "unreachable_script",
+            "warning",
+            f"之前的空档用「往后一直」的话术补足需要 {filled[script.day_number] // 24} 天以上,实际不会发到 "
+            "(filling the empty days before it takes longer than a year)",
+            script.id,
+        )
+        for script in active
+        if script.day_number and filled[script.day_number] > HOURS_OF_A_YEAR
+    ]
 
 
 def _inactive(script: Script) -> Finding:

@@ -86,7 +86,6 @@ async def _take_turn(
         return answer, said
 
     answer, said = await in_transaction(context, work)
-    context.wake.set()
     return Turn(answer, said, hits)
 
 

@@ -73,3 +73,11 @@ def test_gaps_are_named_and_bounded() -> None:
         [script(1, 2), script(2, 0)], [], is_active=True, rivals=(), is_echo_prone=lambda _text: False
     )
     assert "往后一直" in with_tail[0].message
+
+
+@pytest.mark.parametrize(("day", "expected"), [(367, []), (368, [2])])
+def test_a_script_behind_more_than_a_year_of_filled_days_is_never_reached(day: int, expected: list[int]) -> None:
+    # Days 2 to 366 are 365 empty ones, of 24 hours each: exactly a year.
+    active = [script(1, 1), script(2, day), script(3, 0)]
+    findings = lint_config(active, [], is_active=True, rivals=(), is_echo_prone=lambda _text: False)
+    assert [finding.script_id for finding in findings if finding.rule == "unreachable_script"] == expected
