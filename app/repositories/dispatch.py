@@ -82,7 +82,7 @@ _RECENT_SENDS = """
         UNION ALL
         SELECT m.contact_id, m.sent_at
         FROM contact c JOIN chat_message m ON m.contact_id = c.id AND m.ordinal > c.message_count - 100
-        WHERE c.id = ANY($1::bigint[]) AND m.service = 'agent' AND m.sent_at > $2
+        WHERE c.id = ANY($1::bigint[]) AND m.service = 'agent' AND m.record_id IS NULL AND m.sent_at > $2
     ) AS recent
     GROUP BY contact_id
 """
