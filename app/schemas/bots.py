@@ -131,7 +131,8 @@ class DeliveryUpdate(Input):
         Annotated[
             Url | None,
             Field(
-                description="收件箱地址,发送前查询 (asked for new messages before each send)",
+                description="收件箱地址,自动发送话术前查询,网页聊天亦然;无法查询则不发送 "
+                "(asked for new messages before each automatic text, of web chats too; if it fails, nothing is sent)",
                 examples=["https://gateway.example.com/inbox"],
             ),
         ]

@@ -65,7 +65,7 @@ def messenger() -> CountingMessenger:
     return CountingMessenger()
 
 
-@pytest.fixture(params=["webchat", "webhook"])
+@pytest.fixture(params=["webchat", "webchat with an inbox", "webhook"])
 def kind(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
@@ -73,7 +73,12 @@ def kind(request: pytest.FixtureRequest) -> str:
 async def enroll(client: httpx2.AsyncClient, database: Database, clock: ManualClock, kind: str, count: int) -> None:
     """People whose first text is due now."""
     async with database.transaction() as connection:
-        await connection.execute("UPDATE bot SET delivery_kind = $1, url = 'http://127.0.0.1:9/' WHERE id = 1", kind)
+        inbox_url = "http://127.0.0.1:9/inbox" if "inbox" in kind else None
+        await connection.execute(
+            "UPDATE bot SET delivery_kind = $1, url = 'http://127.0.0.1:9/', inbox_url = $2 WHERE id = 1",
+            kind.split(maxsplit=1)[0],
+            inbox_url,
+        )
         await connection.execute(
             "INSERT INTO contact (bot_id, user_id, position, position_key)"
             " SELECT 1, 'user-' || n, '测试', '测试' FROM generate_series(1, $1::int) AS n",
@@ -119,7 +124,7 @@ async def test_four_dispatchers_share_without_doubles(
 @pytest.fixture(params=["contact", "follow_up_enrollment"])
 async def locked(request: pytest.FixtureRequest, crowd: str, database: Database) -> AsyncIterator[list[int]]:
     """The first five people, whose rows another transaction holds; it waits for nobody and ends after the test."""
-    if crowd == "webhook" and request.param == "contact":
+    if crowd != "webchat" and request.param == "contact":
         pytest.skip("a claim locks enrollments only; what follows is in test_gateway_outcomes")
     column = "id" if request.param == "contact" else "contact_id"
     async with database.transaction() as connection:

@@ -3,7 +3,6 @@
 import asyncio
 from collections import deque
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from typing import Any
@@ -19,9 +18,10 @@ from app.gateways.messenger import DEFAULT_RETRY_AFTER_SECONDS
 from app.repositories.database import Database
 from app.services.context import Context
 from app.services.dispatch.dispatcher import LANES, Dispatcher
-from app.services.dispatch.webhook import HAND_BACK_PAUSE
+from app.services.dispatch.leases import HAND_BACK_PAUSE
 from tests.faults import gateway as fake
 from tests.faults.gateway import SECRET, Arrival, Gateway, Reply, busy, inbox, running_gateway
+from tests.gateway_world import World
 from tests.helpers import add_contact, add_script, make_config
 from tests.people import rows, value
 
@@ -53,67 +53,6 @@ async def gateway(clock: ManualClock) -> AsyncIterator[Gateway]:
 def context(app: FastAPI) -> Context:
     found: Context = app.state.context
     return found
-
-
-@dataclass
-class World:
-    """The service, its dispatcher, and one bot that delivers to the gateway."""
-
-    client: httpx2.AsyncClient
-    dispatcher: Dispatcher
-    database: Database
-    clock: ManualClock
-    gateway: Gateway
-
-    async def deliver_by(self, bot_id: int = 1, **delivery: Any) -> None:
-        answer = await self.client.put(f"/api/bots/{bot_id}/delivery", json={"kind": "webhook", **delivery})
-        assert answer.status_code == 200, answer.text
-
-    async def enroll(self, *contact_ids: int, **fields: Any) -> None:
-        answer = await self.client.post(
-            "/api/followup-enrollments", json={"contact_ids": list(contact_ids), "opening": False, **fields}
-        )
-        assert answer.status_code == 201, answer.text
-        assert {result["status"] for result in answer.json()["results"]} == {"enrolled"}
-
-    async def add_people(self, count: int, **fields: Any) -> list[int]:
-        return [await add_contact(self.client, **fields) for _ in range(count)]
-
-    async def pass_time(self, step: timedelta = timedelta(0)) -> None:
-        """Move the clock and send what is due then."""
-        self.clock.advance(step)
-        async with asyncio.timeout(30):
-            await self.dispatcher.drain()
-
-    async def records(self, contact_id: int) -> list[dict[str, Any]]:
-        """Return all records of a person, oldest first."""
-        return await rows(self.database, "SELECT * FROM follow_up_record WHERE contact_id = $1 ORDER BY id", contact_id)
-
-    async def statuses(self, contact_id: int) -> list[str]:
-        return [record["status"] for record in await self.records(contact_id)]
-
-    async def enrollment(self, contact_id: int) -> dict[str, Any]:
-        found = await rows(
-            self.database,
-            "SELECT * FROM follow_up_enrollment WHERE contact_id = $1 ORDER BY id DESC LIMIT 1",
-            contact_id,
-        )
-        return found[0]
-
-    async def standing(self, contact_id: int) -> tuple[str, str | None, datetime | None]:
-        """Return state, reason and next look of a person's enrollment."""
-        enrollment = await self.enrollment(contact_id)
-        return enrollment["state"], enrollment["reason"], enrollment["due_at"]
-
-    async def resolve(self, contact_id: int, outcome: str) -> None:
-        record = (await self.records(contact_id))[-1]
-        answer = await self.client.post(f"/api/followup-records/{record['id']}/resolve", json={"outcome": outcome})
-        assert answer.status_code == 200, answer.text
-
-    async def hear(self, contact_id: int, content: str, message_id: str = "m-1", from_id: int = 0) -> None:
-        message = {"message_id": message_id, "contact_id": contact_id, "fromId": from_id, "content": content}
-        answer = await self.client.post("/api/messages/inbound", json={"messages": [message]})
-        assert answer.json()["accepted"] == 1, answer.text
 
 
 @pytest.fixture
@@ -682,16 +621,16 @@ async def test_the_inbox_is_asked_before_a_repeat_too(world: World, contact: int
 
 async def between_claim_and_send(world: World, monkeypatch: pytest.MonkeyPatch, what: Any) -> None:
     """Dispatch once, with something happening after the claim and before the last look."""
-    from app.services.dispatch import webhook  # noqa: PLC0415 - what is changed here
+    from app.services.dispatch import inboxes  # noqa: PLC0415 - what is changed here
 
-    ask = webhook._ask
+    ask = inboxes.ask_first
 
     async def ask_and_more(*arguments: Any) -> frozenset[int]:
         unreachable = await ask(*arguments)
         await what()
         return unreachable
 
-    monkeypatch.setattr(webhook, "_ask", ask_and_more)
+    monkeypatch.setattr(inboxes, "ask_first", ask_and_more)
     await world.pass_time()
     monkeypatch.undo()
 

@@ -103,8 +103,16 @@ class Dispatcher:
         return {bot_id: state.claims.mark for bot_id, state in self._bots.items()}
 
     async def _webchat(self, bot: Row, state: _BotState) -> webchat.BatchResult:
-        limit = self._context.settings.dispatch_batch
-        return await webchat.send_batch(self._context, bot["id"], self._limits, state.claims, limit)
+        settings = self._context.settings
+        if bot["inbox_url"] is None:
+            return await webchat.send_batch(
+                self._context, bot["id"], self._limits, state.claims, settings.dispatch_batch
+            )
+        # As many as fit well into a lease while an inbox lets each of them wait.
+        limit = min(settings.dispatch_batch, settings.gateway_concurrency)
+        return await webchat.send_polled_batch(
+            self._context, self._messenger, channel_of(bot), self._limits, state.claims, limit
+        )
 
     async def _webhook(self, bot: Row, state: _BotState) -> webchat.BatchResult:
         now = self._context.clock.now()

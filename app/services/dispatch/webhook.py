@@ -8,7 +8,6 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from uuid import UUID
 
 import asyncpg
 import structlog
@@ -26,15 +25,15 @@ from app.gateways.messenger import (
     Unknown,
     Unreachable,
 )
-from app.repositories import audit, bots_pacing, contacts, results
+from app.repositories import audit, contacts, results
 from app.repositories import dispatch as store
 from app.repositories.dispatch import NextPlace, Outgoing, Row, Settled
 from app.repositories.results import Released
 from app.services.context import Context
+from app.services.dispatch import inboxes, leases
 from app.services.dispatch.batch import Moves, assess, settled_of
-from app.services.dispatch.claims import BEGINNING, Claims
-from app.services.dispatch.inboxes import ask_inboxes
-from app.services.dispatch.looks import CountsAsSent, Look, Retry, Uncertain
+from app.services.dispatch.claims import Claims
+from app.services.dispatch.looks import CountsAsSent, Retry, Uncertain
 from app.services.dispatch.webchat import BatchResult, write_uncertain
 from app.services.events import add_events
 
@@ -42,8 +41,6 @@ log = structlog.get_logger(__name__)
 
 FIRST_PAUSE = timedelta(seconds=5)
 LONGEST_PAUSE = timedelta(hours=1)
-INBOX_PAUSE = timedelta(minutes=1)
-HAND_BACK_PAUSE = timedelta(seconds=1)
 WRITE_PAUSES = (0.1, 0.2, 0.5, 1.0, 2.0, 4.0, 8.0, 8.0)
 """Seconds between tries to write outcomes while the database is away; what a gateway said is known only here."""
 
@@ -83,66 +80,29 @@ async def send_batch(
     rate_per_second: float | None,
 ) -> GatewayBatch:
     """Take up to ``limit`` due people of a gateway's bot and write to those who may be written to."""
-    now = context.clock.now()
-    token = context.ids.uuid()
-    async with claims.turn, context.database.transaction() as connection:
-        start, limit = await bots_pacing.take_slots(connection, channel.bot_id, now, rate_per_second, limit)
-        lease_end = now + timedelta(seconds=context.settings.lease_seconds)
-        generation = claims.generation
-        claimed = (
-            await store.claim(connection, channel.bot_id, now, claims.mark, limit, lease_end, token) if limit else []
-        )
-        await bots_pacing.use_slots(connection, channel.bot_id, start, rate_per_second, len(claimed))
-        claims.advance(max(((row["due_at"], row["id"]) for row in claimed), default=BEGINNING), generation)
-    if not claimed:
+    lease = await leases.take(context, channel.bot_id, claims, limit, rate_per_second)
+    if not lease.ids:
         return GatewayBatch(BatchResult(0, 0), 0, 0)
-    ids = [row["id"] for row in claimed]
-    unreachable = await _ask(context, messenger, channel, limits, ids, token)
-    reserved = await _reserve(context, channel, limits, ids, token, unreachable)
-    outcomes = await _deliver(context, messenger, channel, reserved, start, rate_per_second)
+    unreachable = await inboxes.ask_first(context, messenger, channel, limits, lease)
+    reserved = await _reserve(context, channel, limits, lease, unreachable)
+    outcomes = await _deliver(context, messenger, channel, reserved, lease.start, rate_per_second)
     await _write_patiently(context, channel, list(zip(reserved, outcomes, strict=True)))
     failures = sum(isinstance(outcome, Unknown) or _is_down(outcome) for outcome in outcomes)
     sent = sum(isinstance(outcome, Sent) for outcome in outcomes)
-    return GatewayBatch(BatchResult(len(ids), sent), len(outcomes) - failures, failures)
+    return GatewayBatch(BatchResult(len(lease.ids), sent), len(outcomes) - failures, failures)
 
 
 def _is_down(outcome: Outcome) -> bool:
     return isinstance(outcome, NotSent) and outcome.retry_after is None
 
 
-async def _ask(
-    context: Context, messenger: Messenger, channel: Channel, limits: Limits, ids: Sequence[int], token: UUID
-) -> frozenset[int]:
-    """Poll the inbox of everybody who would be written to now; returns enrollments whose inbox did not answer."""
-    if channel.inbox_url is None:
-        return frozenset()
-    now = context.clock.now()
-    async with context.database.transaction() as connection:
-        rows = await store.lock_claimed(connection, ids, token)
-        assessed = await assess(connection, rows, context.settings, limits, is_idempotent=channel.idempotent, now=now)
-    about_to_send = [row for row, found in assessed.looks if _asks_first(row, found)]
-    return await ask_inboxes(context, messenger, channel, about_to_send)
-
-
-def _asks_first(row: Row, found: Look) -> bool:
-    """Tell whether a look is about to send something that an answer in the inbox would stop; an opening is not."""
-    if isinstance(found, Send):
-        return found.step.script is not None
-    return isinstance(found, Retry) and row["open_script_id"] is not None
-
-
 async def _reserve(
-    context: Context,
-    channel: Channel,
-    limits: Limits,
-    ids: Sequence[int],
-    token: UUID,
-    unreachable: frozenset[int],
+    context: Context, channel: Channel, limits: Limits, lease: leases.Lease, unreachable: frozenset[int]
 ) -> list[Reserved]:
     """Read people again, decide, and write records as reserved; everything else is settled here."""
     now = context.clock.now()
     async with context.database.transaction() as connection:
-        rows = await store.lock_claimed(connection, ids, token)
+        rows = await store.lock_claimed(connection, lease.ids, lease.token)
         assessed = await assess(connection, rows, context.settings, limits, is_idempotent=channel.idempotent, now=now)
         moves = Moves(assessed.sequences, limits, now)
         sends: list[tuple[Row, Outgoing]] = []
@@ -151,7 +111,7 @@ async def _reserve(
         passed: list[tuple[int, NextPlace]] = []
         retried: list[tuple[Row, NextPlace]] = []
         for row, look in assessed.looks:
-            found = _unless_unreachable(row, look, unreachable, now)
+            found = inboxes.unless_unreachable(row, look, unreachable, now)
             match found:
                 case Send():
                     sends.append((row, moves.outgoing(row, found, context.ids.uuid())))
@@ -175,7 +135,7 @@ async def _reserve(
                 connection, [row for row, look in assessed.looks if isinstance(look, CountsAsSent)], now
             )
         await results.mark_retried(connection, [row["open_record_id"] for row, _ in retried])
-    await _hand_back(context, set(ids) - {row["id"] for row in rows}, token)
+    await leases.hand_back(context, lease, {row["id"] for row in rows})
     return [
         Reserved(row, record_ids[row["id"]], _delivery(row, record_ids[row["id"]], outgoing), moves.place_of(outgoing))
         for row, outgoing in sends
@@ -189,19 +149,6 @@ async def _tell_unknown(connection: asyncpg.Connection, rows: Sequence[Row], now
         "send_unknown",
         [(row["bot_id"], row["contact_id"], {"record_id": row["open_record_id"]}) for row in rows],
     )
-
-
-async def _hand_back(context: Context, ids: set[int], token: UUID) -> None:
-    """Give back people who are being answered for right now, in a transaction that holds nothing else."""
-    if ids:
-        async with context.database.transaction() as connection:
-            await results.release_claim(connection, sorted(ids), token, context.clock.now() + HAND_BACK_PAUSE)
-
-
-def _unless_unreachable(row: Row, look: Look, unreachable: frozenset[int], now: datetime) -> Look:
-    if isinstance(look, (Send, Retry)) and row["id"] in unreachable:
-        return Wait(Reason.INBOX_UNREACHABLE, now + INBOX_PAUSE)
-    return look
 
 
 def _delivery(row: Row, record_id: int, outgoing: Outgoing) -> Delivery:
