@@ -73,14 +73,15 @@ _LOCK_CLAIMED = f"""
 
 # What colleagues wrote by hand on the platform counts too; it stands among a person's last messages.
 _RECENT_SENDS = """
-    SELECT contact_id, array_agg(moment ORDER BY moment) AS moments
+    SELECT contact_id, array_agg(moment ORDER BY moment) AS moments,
+           max(moment) FILTER (WHERE is_automatic) AS last_automatic_at
     FROM (
-        SELECT contact_id, coalesce(sent_at, reserved_at) AS moment
+        SELECT contact_id, coalesce(sent_at, reserved_at) AS moment, kind IN ('opening', 'script') AS is_automatic
         FROM follow_up_record
         WHERE contact_id = ANY($1::bigint[]) AND coalesce(sent_at, reserved_at) > $2
           AND status IN ('sent', 'unknown', 'reserved')
         UNION ALL
-        SELECT m.contact_id, m.sent_at
+        SELECT m.contact_id, m.sent_at, false
         FROM contact c JOIN chat_message m ON m.contact_id = c.id AND m.ordinal > c.message_count - 100
         WHERE c.id = ANY($1::bigint[]) AND m.service = 'agent' AND m.record_id IS NULL AND m.sent_at > $2
     ) AS recent
@@ -180,6 +181,15 @@ class Outgoing(NamedTuple):
     """Which of the batch's moves this is, counted from 1."""
 
 
+class Recent(NamedTuple):
+    """What was sent to a person lately, by whomever."""
+
+    moments: tuple[datetime, ...] = ()
+    """Oldest first."""
+    last_automatic_at: datetime | None = None
+    """The last opening or script among them."""
+
+
 class NextPlace(NamedTuple):
     """Where an enrollment stands after a message left: progress, and when it is looked at again.
 
@@ -263,12 +273,12 @@ async def still_wanted(connection: asyncpg.Connection, record_ids: Sequence[int]
 
 async def recent_sends(
     connection: asyncpg.Connection, contact_ids: Sequence[int], since: datetime
-) -> dict[int, tuple[datetime, ...]]:
-    """Return the moments of the messages to each contact since ``since``, oldest first."""
+) -> dict[int, Recent]:
+    """Return what was sent to each contact since ``since``; who got nothing is missing."""
     if not contact_ids:
         return {}
     rows = await connection.fetch(_RECENT_SENDS, contact_ids, since)
-    return {row["contact_id"]: tuple(row["moments"]) for row in rows}
+    return {row["contact_id"]: Recent(tuple(row["moments"]), row["last_automatic_at"]) for row in rows}
 
 
 async def send_webchat(

@@ -107,7 +107,7 @@ _LOST = """
         SELECT r.id
         FROM follow_up_record r
         LEFT JOIN follow_up_enrollment e ON e.id = r.enrollment_id AND e.state = 'active' AND e.open_record_id = r.id
-        WHERE r.status = 'reserved' AND r.reserved_at < $1 AND e.id IS NULL
+        WHERE r.status = 'reserved' AND r.reserved_at <= $1 AND e.id IS NULL
         ORDER BY r.reserved_at LIMIT $2
         FOR NO KEY UPDATE OF r SKIP LOCKED
     ), record AS (
@@ -179,7 +179,7 @@ async def release_claim(connection: asyncpg.Connection, ids: Sequence[int], toke
 
 
 async def mark_lost(connection: asyncpg.Connection, before: datetime, limit: int) -> Sequence[Row]:
-    """Mark messages as unknown that no look comes upon and whose process died before ``before``.
+    """Mark messages as unknown that no look comes upon and that were reserved at ``before`` or earlier.
 
     Rows ``id, contact_id, bot_id``.
     """

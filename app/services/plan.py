@@ -25,7 +25,7 @@ from app.repositories import dispatch as dispatch_store
 from app.repositories import enrollments as store
 from app.repositories import sequences as sequence_store
 from app.services.context import Context
-from app.services.dispatch.looks import facts_of
+from app.services.dispatch.looks import NOTHING_RECENT, facts_of
 from app.services.limits import limits_of
 from app.services.sequences import load_sequences, script_of
 
@@ -71,7 +71,7 @@ async def plan_of(context: Context, enrollment_id: int) -> Plan:
     sequence = sequences.get(row["config_id"])
     if row["state"] != "active" or sequence is None:
         return _standing(row)
-    facts = facts_of(row, recent.get(row["contact_id"], ()), _unknown_until(context, row))
+    facts = facts_of(row, recent.get(row["contact_id"], NOTHING_RECENT), _unknown_until(context, row))
     if facts.unknown_until is not None:
         facts = _behind_open(facts, row, open_scripts, sequence)
     return _foreseen(context, row, facts, sequence, now)

@@ -58,6 +58,7 @@ async def preview(context: Context, config_id: int, premise: Premise) -> Preview
         opening_at=None,
         enrolled_at=begin,
         last_sent_at=None,
+        last_automatic_at=None,
         recent_sends=(),
         unknown_until=None,
         review_hold_until=None,

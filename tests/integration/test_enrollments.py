@@ -419,6 +419,35 @@ async def test_a_plan_names_every_blocker_in_order(client: Client, dispatcher: D
     assert reasons(await plan_of(client, enrollment)) == ["config_inactive", "muted", "missing_variable"]
 
 
+async def test_the_floor_between_automatic_messages_does_not_count_what_was_written_by_hand(
+    client: Client, dispatcher: Dispatcher, clock: ManualClock
+) -> None:
+    config = await make_config(client, opening_message="开场白")
+    await add_script(client, config, day=1, content="第一天", hours=0)
+    await add_script(client, config, day=2, content="第二天", hours=0)
+    contact = await add_contact(client)
+    by_hand = {"contact_id": contact, "content": "手动"}
+    assert (await client.post("/api/followup-records/send", json=by_hand)).status_code == 201
+    enrollment = await enroll_one(client, contact)
+    plan = await plan_of(client, enrollment)
+    assert (plan["blockers"], plan["earliest"]) == ([], "2026-03-05T10:30:00Z"), "a message by hand delays no opening"
+    await dispatcher.drain()
+    clock.advance(timedelta(seconds=30))
+    await dispatcher.drain()
+    assert await sent(client, contact) == [("manual", "手动"), ("opening", "开场白"), ("script", "第一天")]
+    clock.advance(timedelta(seconds=40))
+    assert (await client.post("/api/followup-records/send", json=by_hand)).status_code == 201
+    plan = await plan_of(client, enrollment)
+    assert plan["blockers"] == [{"reason": "min_gap", "until": "2026-03-05T10:31:30Z"}]
+    assert plan["earliest"] == "2026-03-05T10:31:30Z", "a minute after the first script, not after the one by hand"
+    clock.advance(timedelta(seconds=20) - MOMENT)
+    await dispatcher.drain()
+    assert len(await sent(client, contact)) == 4
+    clock.advance(MOMENT)
+    await dispatcher.drain()
+    assert (await sent(client, contact))[-1] == ("script", "第二天")
+
+
 async def test_a_plan_while_a_send_is_uncertain_goes_on_behind_it(
     client: Client, dispatcher: Dispatcher, database: Database, clock: ManualClock
 ) -> None:

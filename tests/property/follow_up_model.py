@@ -43,6 +43,7 @@ class Config:
     id: int
     position: str | None
     opening: str
+    created_at: datetime
     texts: list[Text] = field(default_factory=list)
     is_active: bool = True
     is_deleted: bool = False
@@ -112,7 +113,9 @@ class Person:
     last: datetime | None = None
     sends: list[datetime] = field(default_factory=list)
     hands: list[datetime] = field(default_factory=list)
-    """When operators wrote in the chat: it counts for distances, not for the cap of a day."""
+    """When operators wrote in the chat: it counts for intervals, not for the cap of a day."""
+    automatic: list[datetime] = field(default_factory=list)
+    """Those of the sends that the service decided on: between two of them there is a floor."""
     review_until: datetime | None = None
     takeover_until: datetime | None = None
 
@@ -121,10 +124,21 @@ class Person:
         """Whether a sequence is under way."""
         return self.enrollment is not None and self.enrollment.state in OPEN
 
-    def wrote(self, at: datetime) -> None:
+    def wrote(self, at: datetime, *, by_hand: bool = False) -> None:
         """Note a message to this person that counts."""
         self.last = at if self.last is None else max(self.last, at)
+        self.tried(at, by_hand=by_hand)
+
+    def tried(self, at: datetime, *, by_hand: bool = False) -> None:
+        """Note a message that is under way."""
         self.sends.append(at)
+        if not by_hand:
+            self.automatic.append(at)
+
+    def take_back(self, at: datetime) -> None:
+        """Forget an automatic message."""
+        self.sends.remove(at)
+        self.automatic.remove(at)
 
     def answered(self, *, details: bool) -> None:
         """Note an answer; whoever gave contact details once is never enrolled again."""
@@ -178,15 +192,21 @@ def clock_allows(person: Person, mine: Enrollment, expected: Expected, now: date
     if sum(now - DAY < moment for moment in person.sends) >= DAILY_CAP:
         return False
     if expected.kind == "opening":
-        return now >= mine.enrolled_at if person.last is None else now - person.last >= MIN_GAP
+        return keeps_gap(person, now) if person.automatic else now >= mine.enrolled_at
     text = next(text for text in mine.config.texts if text.id == expected.script_id)
     if mine.opening_at is not None and person.last == mine.opening_at and text.day == 1:
         return now - mine.opening_at >= FIRST_WAIT
     if now - (person.last or mine.enrolled_at) <= timedelta(hours=text.hours):
         return False
-    if person.last is not None and now - person.last < MIN_GAP:
+    is_first = text.day == 1 and mine.day == 1 and mine.after is None and mine.opening_at is not None
+    if not keeps_gap(person, now) and not (is_first and max(person.automatic) == mine.opening_at):
         return False
     return now >= (mine.enrolled_at if mine.opening_at is None else mine.opening_at + FIRST_WAIT)
+
+
+def keeps_gap(person: Person, now: datetime) -> bool:
+    """Say whether the last automatic message is long enough ago."""
+    return not person.automatic or now - max(person.automatic) >= MIN_GAP
 
 
 def what_leaves(person: Person, now: datetime) -> Expected | None:
@@ -207,4 +227,4 @@ def choose_config(configs: list[Config], position: str | None) -> Config | None:
     usable = [config for config in configs if config.is_active and not config.is_deleted]
     exact = [config for config in usable if position is not None and config.position == position]
     general = [config for config in usable if config.position is None]
-    return max(exact or general, key=lambda config: config.id, default=None)
+    return max(exact or general, key=lambda config: (config.created_at, config.id), default=None)

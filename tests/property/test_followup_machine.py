@@ -84,8 +84,10 @@ class FollowUpMachine(RuleBasedStateMachine):
         self.counter += 1
         return self.counter
 
-    @initialize(who=st.sets(PEOPLE), opening=st.sampled_from([True, True, False]), accident=ACCIDENT)
-    def begin(self, who: set[int], opening: bool, accident: str) -> None:
+    @initialize(
+        who=st.sets(PEOPLE), opening=st.sampled_from([True, True, False]), by_hand=st.sets(PEOPLE), accident=ACCIDENT
+    )
+    def begin(self, who: set[int], opening: bool, by_hand: set[int], accident: str) -> None:
         self.world.empty(START)
         for number in range(4):
             bot = self.world.webhook_bot if number >= 2 else None
@@ -97,6 +99,8 @@ class FollowUpMachine(RuleBasedStateMachine):
         self.new_config(is_general=True)
         for day, hours in ((1, 24), (1, 1), (2, 0), (0, 1)):
             self.new_script(0, day, 1, hours)
+        for number in sorted(by_hand):
+            self.somebody_writes_by_hand(number, is_in_the_chat=False, is_broken=False)
         if who:
             self.enroll(who, opening, restart=False)
             self.look(accident)
@@ -113,7 +117,7 @@ class FollowUpMachine(RuleBasedStateMachine):
             "/followup-configs",
             {"name": "配置", "position": position, "is_active": True, "opening_message": opening},
         )
-        self.configs.append(Config(made["id"], position, opening))
+        self.configs.append(Config(made["id"], position, opening, self.now))
 
     @rule(number=NUMBERS, action=st.sampled_from(["off", "on", "on", "delete"]))
     def change_config(self, number: int, action: str) -> None:
@@ -252,7 +256,7 @@ class FollowUpMachine(RuleBasedStateMachine):
         assert status == (409 if person.do_not_contact else 201)
         if status == 201:
             assert record["status"] == ("unknown" if is_broken and person.is_webhook else "sent")
-            person.wrote(self.now)
+            person.wrote(self.now, by_hand=True)
 
     # What people do
 
@@ -352,7 +356,7 @@ class FollowUpMachine(RuleBasedStateMachine):
             if was_sent:
                 self.count_as_sent(mine)
             else:
-                person.sends.remove(mine.uncertain.counted_at)
+                person.take_back(mine.uncertain.counted_at)
                 mine.uncertain, mine.not_before = None, None
                 self.forget_uncertain(person)
 
@@ -466,7 +470,7 @@ class FollowUpMachine(RuleBasedStateMachine):
         person.had_opening |= wanted.kind == "opening"
         if row["status"] == "reserved":
             mine.uncertain = Uncertain(row["id"], row["reserved_at"], wanted, row["reserved_at"], is_told=False)
-            person.sends.append(row["reserved_at"])
+            person.tried(row["reserved_at"])
             return
         person.wrote(row["sent_at"])
         if row["status"] == "unknown":
@@ -486,7 +490,7 @@ class FollowUpMachine(RuleBasedStateMachine):
             if state == "finished" and mine.state == "active":
                 assert model.next_text(mine) is None
                 mine.state = "finished"
-            if state == "stopped" and mine.state == "active":
+            if state == "stopped" and mine.state in {"active", "paused"}:
                 assert mine.config is not None
                 assert mine.config.is_deleted
                 mine.state = "stopped"
@@ -498,7 +502,7 @@ class FollowUpMachine(RuleBasedStateMachine):
             return
         assert record["status"] == "unknown", "what nobody knows is listed once its lease is over"
         uncertain.is_told = True
-        person.sends.remove(uncertain.counted_at)
+        person.take_back(uncertain.counted_at)
         uncertain.counted_at = record["sent_at"]
         person.wrote(record["sent_at"])
         row = self.world.rows("SELECT open_record_id FROM follow_up_enrollment WHERE id = $1", mine.id)[0]

@@ -50,8 +50,10 @@ class Facts:
     enrolled_at: datetime
     last_sent_at: datetime | None
     """When the last message left for this person, automatic or by hand."""
+    last_automatic_at: datetime | None
+    """When the last opening or script left for this person; null where that was more than a day ago, or never."""
     recent_sends: tuple[datetime, ...]
-    """Moments of the messages of the last 24 hours, oldest first."""
+    """Moments of the messages of the last 24 hours, oldest first, those by hand included."""
     unknown_until: datetime | None
     """End of the pause that an uncertain send causes; null where there is none."""
     review_hold_until: datetime | None
@@ -72,6 +74,7 @@ class Limits:
 
     first_wait: timedelta = timedelta(seconds=30)
     min_gap: timedelta = timedelta(seconds=60)
+    """Floor between two automatic messages, at most a day; messages by hand do not count."""
     daily_cap: int = 5
     opens_at: Callable[[datetime], datetime | None] = _always_open
     """The first moment from the given one on at which messages may leave; None: never."""
@@ -131,14 +134,17 @@ def current_step(facts: Facts, sequence: Sequence) -> Step | None:
 
 def earliest(facts: Facts, step: Step, limits: Limits) -> tuple[Reason, datetime]:
     """Return when the intervals let a step leave, and which of them says so."""
+    gap_end = None if facts.last_automatic_at is None else facts.last_automatic_at + limits.min_gap
     if step.script is None:
-        return Reason.MIN_GAP, _gap_end(facts, limits)
+        return Reason.MIN_GAP, gap_end or facts.enrolled_at
     wait_end = facts.opening_at + limits.first_wait if facts.opening_at else facts.enrolled_at
-    if is_right_after_opening(facts) and step.script.day_number == 1:
+    is_first = step.script.day_number == 1 and facts.progress.after is None and facts.opening_at is not None
+    if is_first and facts.last_sent_at == facts.opening_at:
         return Reason.WAITING_REPLY, wait_end
     reason, moment = Reason.INTERVAL, (facts.last_sent_at or facts.enrolled_at) + _more_than(step.script.interval_hours)
-    gap_end = _gap_end(facts, limits)
-    if gap_end > moment:
+    if is_first and facts.last_automatic_at == facts.opening_at:
+        gap_end = None
+    if gap_end is not None and gap_end > moment:
         reason, moment = Reason.MIN_GAP, gap_end
     if wait_end > moment:
         reason, moment = Reason.WAITING_REPLY, wait_end
@@ -161,22 +167,9 @@ def after_send(step: Step, sequence: Sequence, limits: Limits, now: datetime) ->
     return Wait(reason, moment)
 
 
-def is_right_after_opening(facts: Facts) -> bool:
-    """Tell whether the opening of this enrollment is the last thing that the person got from us.
-
-    The place counts too: with a wait of no time the first script may bear the very moment of the opening.
-    """
-    is_last = facts.opening_at is not None and facts.last_sent_at == facts.opening_at
-    return is_last and facts.progress.after is None
-
-
 @cache
 def _more_than(hours: int) -> timedelta:
     return timedelta(hours=hours) + INSTANT
-
-
-def _gap_end(facts: Facts, limits: Limits) -> datetime:
-    return facts.enrolled_at if facts.last_sent_at is None else facts.last_sent_at + limits.min_gap
 
 
 def _blockers(facts: Facts, sequence: Sequence, limits: Limits, now: datetime, step: Step | None) -> Iterator[Blocker]:

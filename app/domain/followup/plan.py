@@ -66,5 +66,6 @@ def _after(facts: Facts, sent: Send, now: datetime) -> Facts:
         opening_pending=False,
         opening_at=now if is_opening else facts.opening_at,
         last_sent_at=now,
+        last_automatic_at=now,
         recent_sends=(*(moment for moment in facts.recent_sends if moment > now - DAY), now),
     )

@@ -12,7 +12,7 @@ from app.domain.followup import End, Limits, Progress, Send, Sequence, Step, Wai
 from app.repositories import dispatch as store
 from app.repositories import sequences as sequence_store
 from app.repositories.dispatch import Move, NextPlace, Outgoing, Row, Settled
-from app.services.dispatch.looks import Look, Rules, look, place_after
+from app.services.dispatch.looks import NOTHING_RECENT, Look, Rules, look, place_after
 from app.services.sequences import load_sequences, script_of
 
 DAY = timedelta(hours=24)
@@ -54,7 +54,7 @@ async def assess(
                     row,
                     sequences.get(row["config_id"]),
                     rules,
-                    recent.get(row["contact_id"], ()),
+                    recent.get(row["contact_id"], NOTHING_RECENT),
                     script_of(script_row) if script_row else None,
                     now,
                 ),

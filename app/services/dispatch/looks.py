@@ -21,9 +21,10 @@ from app.domain.followup import (
     decide,
     passed,
 )
-from app.repositories.dispatch import NextPlace
+from app.repositories.dispatch import NextPlace, Recent
 
 Row = Mapping[str, Any]
+NOTHING_RECENT = Recent()
 
 _HOLDS_REPEATS = frozenset({Reason.NEEDS_REVIEW, Reason.HUMAN_TAKEOVER, Reason.OUTSIDE_WINDOW})
 """What holds up a repeat too; intervals and caps do not, because they count the message that is being repeated."""
@@ -72,7 +73,7 @@ def progress_of(row: Row) -> Progress:
     return Progress(row["day"], after, rotation)
 
 
-def facts_of(row: Row, recent_sends: tuple[datetime, ...], unknown_until: datetime | None = None) -> Facts:
+def facts_of(row: Row, recent: Recent, unknown_until: datetime | None = None) -> Facts:
     """Read what the rules want to know of an enrollment and its person."""
     return Facts(
         progress=progress_of(row),
@@ -80,7 +81,8 @@ def facts_of(row: Row, recent_sends: tuple[datetime, ...], unknown_until: dateti
         opening_at=row["opening_at"],
         enrolled_at=row["enrolled_at"],
         last_sent_at=row["last_sent_at"],
-        recent_sends=recent_sends,
+        last_automatic_at=recent.last_automatic_at,
+        recent_sends=recent.moments,
         unknown_until=unknown_until,
         review_hold_until=row["review_hold_until"],
         takeover_until=row["takeover_until"],
@@ -95,7 +97,7 @@ def look(
     row: Row,
     sequence: Sequence | None,
     rules: Rules,
-    recent_sends: tuple[datetime, ...],
+    recent: Recent,
     open_script: Script | None,
     now: datetime,
 ) -> Look:
@@ -108,7 +110,7 @@ def look(
         settled = _settle_open(row, sequence, rules, open_script, unknown_until, now)
         if settled is not None:
             return settled
-    return decide(facts_of(row, recent_sends, unknown_until), sequence, rules.limits, now)
+    return decide(facts_of(row, recent, unknown_until), sequence, rules.limits, now)
 
 
 def _settle_open(
@@ -120,7 +122,7 @@ def _settle_open(
     now: datetime,
 ) -> Look | None:
     if rules.is_idempotent and now < until:
-        for barrier in blockers(facts_of(row, ()), sequence, rules.limits, now):
+        for barrier in blockers(facts_of(row, NOTHING_RECENT), sequence, rules.limits, now):
             if isinstance(barrier, End) or barrier.until is None or barrier.reason in _HOLDS_REPEATS:
                 return barrier
         return Retry(row["open_record_id"], place_after_open(row, sequence, rules.limits, open_script, now))

@@ -32,6 +32,7 @@ def enrolled(**changes: Any) -> Facts:
         opening_at=None,
         enrolled_at=NOON,
         last_sent_at=None,
+        last_automatic_at=None,
         recent_sends=(),
         unknown_until=None,
         review_hold_until=None,
@@ -46,7 +47,9 @@ def enrolled(**changes: Any) -> Facts:
 
 def opened(**changes: Any) -> Facts:
     """Return the facts of somebody whose opening left at noon, and nothing since."""
-    facts = enrolled(opening_pending=False, opening_at=NOON, last_sent_at=NOON, recent_sends=(NOON,))
+    facts = enrolled(
+        opening_pending=False, opening_at=NOON, last_sent_at=NOON, last_automatic_at=NOON, recent_sends=(NOON,)
+    )
     return replace(facts, **changes)
 
 
@@ -57,5 +60,7 @@ def known(**changes: Any) -> Facts:
 
 def written_to(at: datetime = NOON, **changes: Any) -> Facts:
     """Return the facts of somebody in the middle of a sequence whose last message left at ``at``."""
-    facts = known(enrolled_at=NOON - 30 * DAY, last_sent_at=at, recent_sends=(at,), progress=Progress(2))
+    facts = known(
+        enrolled_at=NOON - 30 * DAY, last_sent_at=at, last_automatic_at=at, recent_sends=(at,), progress=Progress(2)
+    )
     return replace(facts, **changes)

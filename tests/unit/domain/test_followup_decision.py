@@ -69,8 +69,12 @@ def test_the_opening_leaves_even_where_there_is_no_script() -> None:
     assert sent(enrolled(), NOON, sequence()) == (None, OPENING)
 
 
-def test_the_opening_keeps_its_distance_to_what_was_sent_before() -> None:
-    due(enrolled(last_sent_at=NOON - 10 * SECOND), Reason.MIN_GAP, NOON + 50 * SECOND)
+def test_the_opening_keeps_its_distance_to_what_the_service_sent_before() -> None:
+    before = NOON - 10 * SECOND
+    due(enrolled(last_sent_at=before, last_automatic_at=before), Reason.MIN_GAP, NOON + 50 * SECOND)
+    # By hand, a moment ago: the floor is between automatic messages.
+    facts = enrolled(last_sent_at=NOON - MOMENT, last_automatic_at=NOON - HOUR)
+    assert sent(facts, NOON) == sent(enrolled(last_sent_at=NOON - MOMENT), NOON) == (None, OPENING)
 
 
 def test_the_first_script_of_day_1_is_due_when_the_wait_after_the_opening_ends() -> None:
@@ -115,6 +119,14 @@ def test_with_a_message_by_hand_and_no_interval_the_wait_still_holds() -> None:
     due(facts, Reason.WAITING_REPLY, NOON + 5 * HOUR, sequence(script(1, 1, hours=0)), limits)
 
 
+def test_no_gap_between_opening_and_first_script_even_with_a_message_by_hand_in_between() -> None:
+    facts = opened(last_sent_at=NOON + 10 * SECOND)
+    due(facts, Reason.WAITING_REPLY, NOON + 30 * SECOND, sequence(script(1, 1, hours=0)))
+    due(facts, Reason.MIN_GAP, NOON + 60 * SECOND, sequence(script(1, 2, hours=0)))
+    of_another_sequence = opened(last_sent_at=NOON + 10 * SECOND, last_automatic_at=NOON + 5 * SECOND)
+    due(of_another_sequence, Reason.MIN_GAP, NOON + 65 * SECOND, sequence(script(1, 1, hours=0)))
+
+
 # The interval (rule 4)
 
 
@@ -130,6 +142,14 @@ def test_an_interval_of_0_hours_leaves_the_gap() -> None:
     steps = sequence(script(1, 2, hours=0))
     due(written_to(), Reason.MIN_GAP, NOON + 60 * SECOND, steps)
     due(written_to(), Reason.INTERVAL, NOON + MOMENT, steps, Limits(min_gap=timedelta(0)))
+
+
+def test_a_message_by_hand_starts_the_interval_and_no_gap() -> None:
+    steps = sequence(script(1, 2, hours=0))
+    by_hand = NOON + HOUR
+    due(written_to(last_sent_at=by_hand), Reason.INTERVAL, by_hand + MOMENT, steps)
+    due(written_to(last_sent_at=NOON + 10 * SECOND), Reason.MIN_GAP, NOON + 60 * SECOND, steps)
+    due(written_to(last_sent_at=by_hand, last_automatic_at=None), Reason.INTERVAL, by_hand + MOMENT, steps)
 
 
 def test_the_gap_is_a_floor_and_the_interval_may_be_longer() -> None:

@@ -63,10 +63,12 @@ def people(draw: st.DrawFn, steps: Sequence) -> Facts:
     """Draw somebody who is somewhere in the sequence and was written to at some times."""
     is_new = draw(st.booleans())
     moments = sorted(draw(st.lists(AGO.map(lambda ago: NOON - ago), max_size=6)))
+    automatic = [moment for moment in moments if draw(st.booleans())]
     facts = enrolled(
         opening_pending=is_new,
         enrolled_at=NOON - draw(AGO),
         last_sent_at=moments[-1] if moments else None,
+        last_automatic_at=automatic[-1] if automatic else None,
         recent_sends=tuple(moment for moment in moments if moment > NOON - DAY),
     )
     if is_new:
@@ -78,7 +80,7 @@ def people(draw: st.DrawFn, steps: Sequence) -> Facts:
             break
         progress = step.following
     had_opening = draw(st.booleans())
-    return replace(facts, progress=progress, opening_at=moments[0] if moments and had_opening else None)
+    return replace(facts, progress=progress, opening_at=automatic[0] if automatic and had_opening else None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,37 +111,42 @@ def after(facts: Facts, sent: Send, now: datetime) -> Facts:
         progress=sent.step.following,
         opening_pending=False,
         last_sent_at=now,
+        last_automatic_at=now,
         recent_sends=(*facts.recent_sends, now),
         **changes,
     )
 
 
-def keeps_distance(earlier: datetime, is_after_opening: bool, planned: PlannedSend, case: Case) -> bool:
-    """Read the rules on distances straight."""
+def keeps_distance(facts: Facts, planned: PlannedSend, case: Case) -> bool:
+    """Read the rules on distances straight: to the last message, and to the last automatic one."""
     scripts = {text.id: text for day in case.steps.days.values() for text in day}
     scripts |= {text.id: text for text in case.steps.tail}
-    distance = planned.at - earlier
+    last, automatic, opening = facts.last_sent_at, facts.last_automatic_at, facts.opening_at
+    keeps_gap = automatic is None or planned.at - automatic >= case.limits.min_gap
     if planned.script_id is None:
-        return distance >= case.limits.min_gap
+        return keeps_gap
     text: Script = scripts[planned.script_id]
-    if is_after_opening and text.day_number == 1:
-        return distance >= case.limits.first_wait
-    return distance > text.interval_hours * HOUR and distance >= case.limits.min_gap
+    is_first = text.day_number == 1 and facts.progress == replace(facts.progress, day=1, after=None)
+    if is_first and opening is not None and last == opening:
+        return planned.at - opening >= case.limits.first_wait
+    keeps_gap |= is_first and opening is not None and automatic == opening
+    return keeps_gap and (last is None or planned.at - last > text.interval_hours * HOUR)
 
 
 @given(cases(with_hours=True))
 def test_a_plan_never_breaks_a_rule(case: Case) -> None:
     plan = simulate(case.facts, case.steps, case.limits, NOON)
-    earlier = case.facts.last_sent_at
-    is_after_opening = case.facts.opening_at is not None and case.facts.opening_at == earlier
+    facts = case.facts
     moments = list(case.facts.recent_sends)
     for planned in plan.sends:
         assert planned.at >= NOON
-        assert earlier is None or keeps_distance(earlier, is_after_opening, planned, case), planned
+        assert keeps_distance(facts, planned, case), planned
         assert sum(planned.at - DAY < moment for moment in moments) < case.limits.daily_cap
         assert case.limits.opens_at(planned.at) == planned.at
         moments.append(planned.at)
-        earlier, is_after_opening = planned.at, planned.script_id is None
+        step = current_step(facts, case.steps)
+        assert step is not None
+        facts = after(facts, Send(step, planned.text), planned.at)
     assert (plan.end is None) == (len(plan.sends) == 10)
 
 
