@@ -72,7 +72,11 @@ class Passes:
         audit_kept = timedelta(days=self.context.settings.retention_audit_days)
         async with self.context.database.transaction() as connection:
             await idempotency.purge(connection, before=now - KEYS_KEPT, limit=BATCH)
-        async with self.context.database.transaction() as connection:
-            await maintenance.forget_audit(connection, before=now - audit_kept, limit=BATCH)
+        while not self.context.stopping.is_set():
+            # As many as there are: each automatic message leaves a row.
+            async with self.context.database.transaction() as connection:
+                forgotten = await maintenance.forget_audit(connection, before=now - audit_kept, limit=BATCH)
+            if forgotten < BATCH:
+                break
         async with self.context.database.transaction() as connection:
             await chat.forget_signatures(connection, now - SIGNATURES_KEPT, SIGNATURES_BATCH)

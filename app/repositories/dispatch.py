@@ -106,6 +106,13 @@ _INSERT_RECORDS = """
                                   status, key, content, reserved_at, sent_at, attempts)
 """
 
+# Every automatic contact has an audit row from the moment of its record on, in the same statement: who, whom, by which
+# rule, and what: the record, which names config, script and day.
+_AUDIT = """
+    INSERT INTO audit_entry (at, actor, action, contact_id, enrollment_id, reason, detail)
+    SELECT $2, 'scheduler', 'send', contact_id, enrollment_id, kind, jsonb_build_object('record_id', id) FROM record
+"""
+
 # The web chat needs no gateway: record, message, history and next due time are one statement, one commit.
 _SEND_WEBCHAT = f"""
     {_SEND_INPUT}, record AS (
@@ -113,7 +120,9 @@ _SEND_WEBCHAT = f"""
         SELECT $1, contact_id, enrollment_id, sequence, config_id, script_id, day_number, kind, 'sent', key, content,
                $2, $2, 1
         FROM input
-        RETURNING id, contact_id, content
+        RETURNING id, contact_id, enrollment_id, kind, content
+    ), audit AS (
+        {_AUDIT}
     ), person AS (
         UPDATE contact c
         SET last_sent_at = $2, message_count = c.message_count + 1,
@@ -140,7 +149,9 @@ _RESERVE = f"""
         SELECT $1, contact_id, enrollment_id, sequence, config_id, script_id, day_number, kind, 'reserved', key,
                content, $2, NULL, 1
         FROM input
-        RETURNING id, enrollment_id, sequence
+        RETURNING id, contact_id, enrollment_id, sequence, kind
+    ), audit AS (
+        {_AUDIT}
     ), place AS (
         UPDATE follow_up_enrollment e SET sequence = r.sequence, open_record_id = r.id
         FROM record r WHERE e.id = r.enrollment_id

@@ -11,6 +11,7 @@ _AUDIT = """
 """
 
 
-async def forget_audit(connection: asyncpg.Connection, *, before: datetime, limit: int) -> None:
-    """Delete up to ``limit`` audit rows older than ``before``."""
-    await connection.execute(_AUDIT, before, limit)
+async def forget_audit(connection: asyncpg.Connection, *, before: datetime, limit: int) -> int:
+    """Delete up to ``limit`` audit rows older than ``before``; returns how many there were."""
+    answer: str = await connection.execute(_AUDIT, before, limit)
+    return int(answer.rpartition(" ")[2])

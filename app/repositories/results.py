@@ -87,8 +87,14 @@ _RELEASED = """
 
 # reserved_at stays: the time in which a record may be repeated runs from the first try.
 _RETRY = """
-    UPDATE follow_up_record SET status = 'reserved', attempts = attempts + 1
-    WHERE id = ANY($1::bigint[]) AND status IN ('reserved', 'unknown')
+    WITH record AS (
+        UPDATE follow_up_record SET status = 'reserved', attempts = attempts + 1
+        WHERE id = ANY($2::bigint[]) AND status IN ('reserved', 'unknown')
+        RETURNING id, contact_id, enrollment_id
+    )
+    INSERT INTO audit_entry (at, actor, action, contact_id, enrollment_id, reason, detail)
+    SELECT $1, 'scheduler', 'send', contact_id, enrollment_id, 'repeat', jsonb_build_object('record_id', id)
+    FROM record
 """
 
 # Waits for nobody: a row that is locked comes back at the end of its lease.
@@ -166,10 +172,10 @@ async def write_released(connection: asyncpg.Connection, now: datetime, released
     await connection.execute(_RELEASED, now, *zip(*rows, strict=True))
 
 
-async def mark_retried(connection: asyncpg.Connection, record_ids: Sequence[int]) -> None:
-    """Reserve records again for another try with the same key."""
+async def mark_retried(connection: asyncpg.Connection, now: datetime, record_ids: Sequence[int]) -> None:
+    """Reserve records again for another try with the same key, each with its audit row."""
     if record_ids:
-        await connection.execute(_RETRY, record_ids)
+        await connection.execute(_RETRY, now, record_ids)
 
 
 async def release_claim(connection: asyncpg.Connection, ids: Sequence[int], token: uuid.UUID, due_at: datetime) -> None:

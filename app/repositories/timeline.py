@@ -6,7 +6,8 @@ from datetime import UTC, datetime
 
 import asyncpg
 
-# Each part reads no more than a page of its own table; a message that is a send's text shows up once, as the send.
+# Each part reads no more than a page of its own table; a message that is a send's text and the audit row of a send show
+# up once, as the send.
 _READ = """
     SELECT at, type, id, data FROM (
         (SELECT created_at AS at, 'message' AS type, id,
@@ -33,7 +34,7 @@ _READ = """
         (SELECT at, 'change', id,
                 jsonb_build_object('actor', actor, 'action', action, 'reason', reason, 'enrollment_id', enrollment_id)
          FROM audit_entry
-         WHERE contact_id = $1 AND (at, 'change', id) < ($2, $3, $4)
+         WHERE contact_id = $1 AND (at, 'change', id) < ($2, $3, $4) AND NOT (actor = 'scheduler' AND action = 'send')
          ORDER BY at DESC, id DESC LIMIT $5)
     ) AS happened
     ORDER BY at DESC, type DESC, id DESC

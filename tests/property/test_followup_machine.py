@@ -572,6 +572,14 @@ class FollowUpMachine(RuleBasedStateMachine):
             " WHERE (r.status = 'sent') <> (m.id IS NOT NULL)"
         )
         assert not unsent, "what was sent stands in the history, and nothing else"
+        unaudited = self.world.rows(
+            "SELECT r.id, a.id FROM (SELECT * FROM follow_up_record WHERE kind IN ('opening', 'script')) AS r"
+            " FULL JOIN (SELECT * FROM audit_entry WHERE actor = 'scheduler' AND action = 'send') AS a"
+            "   ON (a.detail ->> 'record_id')::bigint = r.id AND a.contact_id = r.contact_id AND a.reason = r.kind"
+            "   AND a.enrollment_id = r.enrollment_id AND a.at = r.reserved_at"
+            " WHERE a.id IS NULL OR r.id IS NULL"
+        )
+        assert not unaudited, "every automatic message leaves an audit row, and only those"
 
     @invariant()
     def no_message_reaches_the_gateway_twice(self) -> None:

@@ -134,7 +134,7 @@ async def _reserve(
             await _tell_unknown(
                 connection, [row for row, look in assessed.looks if isinstance(look, CountsAsSent)], now
             )
-        await results.mark_retried(connection, [row["open_record_id"] for row, _ in retried])
+        await results.mark_retried(connection, now, [row["open_record_id"] for row, _ in retried])
     await leases.hand_back(context, lease, {row["id"] for row in rows})
     return [
         Reserved(row, record_ids[row["id"]], _delivery(row, record_ids[row["id"]], outgoing), moves.place_of(outgoing))

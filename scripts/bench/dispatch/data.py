@@ -143,6 +143,10 @@ RESULTS = """
         '|', id, state, reason, day, after_script_id, sequence, open_record_id, failures, claim_token), 0))
     FROM follow_up_enrollment
     UNION ALL
+    SELECT 'audit_entry', count(*), NULL, sum(hashtextextended(concat_ws('|', a.actor, a.action, a.contact_id,
+        a.enrollment_id, a.reason, r.contact_id), 0))
+    FROM audit_entry a JOIN follow_up_record r ON r.id = (a.detail ->> 'record_id')::bigint
+    UNION ALL
     SELECT 'tally', sum(delta), NULL,
            sum(delta * hashtextextended(concat_ws('|', config_id, status, got_reply), 0)::numeric)
     FROM follow_up_record_tally

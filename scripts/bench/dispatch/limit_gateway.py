@@ -1,8 +1,8 @@
 """The limit of D3: the gateway's HTTP spoken by hand, with the same tables and promises as the service.
 
-Claim with a lease and commit; lock the rows with their people again and reserve a record for each, commit; deliver with
-no transaction open, signed; write the results, commit. Two batches of 1,000 are under way at a time and share the
-connections to the gateway.
+Claim with a lease and commit; lock the rows with their people again and reserve a record with its audit row for each,
+commit; deliver with no transaction open, signed; write the results, commit. Two batches of 1,000 are under way at a
+time and share the connections to the gateway.
 """
 
 import asyncio
@@ -54,7 +54,11 @@ RESERVE = """
         SELECT 1, contact_id, enrollment_id, sequence, config_id, script_id, day_number, 'script', 'reserved', key,
                content, $1, 1
         FROM input
-        RETURNING id, enrollment_id, sequence
+        RETURNING id, contact_id, enrollment_id, sequence
+    ), audit AS (
+        INSERT INTO audit_entry (at, actor, action, contact_id, enrollment_id, reason, detail)
+        SELECT $1, 'scheduler', 'send', contact_id, enrollment_id, 'script', jsonb_build_object('record_id', id)
+        FROM record
     ), place AS (
         UPDATE follow_up_enrollment e SET sequence = r.sequence, open_record_id = r.id
         FROM record r WHERE e.id = r.enrollment_id

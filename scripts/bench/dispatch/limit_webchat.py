@@ -1,7 +1,8 @@
 """The limit of D1: web chats by hand on asyncpg, with the same tables and promises.
 
 Two connections with a batch each: lock the due rows and their people without waiting, pick the next text, write record,
-message, counter and next due time in one statement, commit. No object is made for a row, the texts are read once.
+audit row, message, counter and next due time in one statement, commit. No object is made for a row, the texts are read
+once.
 """
 
 import asyncio
@@ -36,7 +37,11 @@ WRITE = """
         SELECT 1, contact_id, enrollment_id, sequence, config_id, script_id, day_number, 'script', 'sent', key, content,
                $1, $1, 1
         FROM input
-        RETURNING id, contact_id, content
+        RETURNING id, contact_id, enrollment_id, content
+    ), audit AS (
+        INSERT INTO audit_entry (at, actor, action, contact_id, enrollment_id, reason, detail)
+        SELECT $1, 'scheduler', 'send', contact_id, enrollment_id, 'script', jsonb_build_object('record_id', id)
+        FROM record
     ), person AS (
         UPDATE contact c SET last_sent_at = $1, message_count = c.message_count + 1, last_message_at = $1
         FROM input i WHERE c.id = i.contact_id
