@@ -159,12 +159,15 @@ _RESERVE = f"""
     SELECT id, enrollment_id FROM record
 """
 
+# A message by hand that came in between restarts the interval; a repeat has counted as sent itself.
 _STILL_WANTED = """
     SELECT r.id
     FROM follow_up_record r
     JOIN follow_up_enrollment e ON e.id = r.enrollment_id AND e.open_record_id = r.id AND e.state = 'active'
     JOIN contact c ON c.id = r.contact_id AND NOT c.muted AND NOT c.do_not_contact
-    WHERE r.id = ANY($1::bigint[]) AND r.status = 'reserved'
+    WHERE r.id = ANY($2::bigint[]) AND r.status = 'reserved'
+      AND coalesce(c.takeover_until <= $1, true) AND coalesce(c.review_hold_until <= $1, true)
+      AND (r.attempts > 1 OR coalesce(c.last_sent_at <= r.reserved_at, true))
 """
 
 _SETTLE = """
@@ -276,9 +279,9 @@ async def lock_claimed(connection: asyncpg.Connection, ids: Sequence[int], token
     return rows
 
 
-async def still_wanted(connection: asyncpg.Connection, record_ids: Sequence[int]) -> frozenset[int]:
-    """Return which reserved records may still leave: their sequence goes on, nobody muted or protected the person."""
-    rows = await connection.fetch(_STILL_WANTED, record_ids)
+async def still_wanted(connection: asyncpg.Connection, now: datetime, record_ids: Sequence[int]) -> frozenset[int]:
+    """Return which reserved records may still leave: the sequence goes on, nothing about the person forbids it."""
+    rows = await connection.fetch(_STILL_WANTED, now, record_ids)
     return frozenset(row["id"] for row in rows)
 
 

@@ -140,7 +140,7 @@ class Released:
     status: str
     error: str
     state: str
-    reason: str
+    reason: str | None
     due_at: datetime | None
     failures: int
 

@@ -89,7 +89,9 @@ async def send_batch(
     await _write_patiently(context, channel, list(zip(reserved, outcomes, strict=True)))
     failures = sum(isinstance(outcome, Unknown) or _is_down(outcome) for outcome in outcomes)
     sent = sum(isinstance(outcome, Sent) for outcome in outcomes)
-    return GatewayBatch(BatchResult(len(lease.ids), sent), len(outcomes) - failures, failures)
+    # What was withdrawn says nothing about the gateway.
+    answered = sum(outcome is not WITHDRAWN for outcome in outcomes) - failures
+    return GatewayBatch(BatchResult(len(lease.ids), sent), answered, failures)
 
 
 def _is_down(outcome: Outcome) -> bool:
@@ -187,7 +189,7 @@ async def _still_wanted(context: Context, record_ids: Sequence[int]) -> frozense
     if not record_ids:
         return frozenset()
     async with context.database.connection() as connection:
-        return await store.still_wanted(connection, record_ids)
+        return await store.still_wanted(connection, context.clock.now(), record_ids)
 
 
 async def _write_patiently(context: Context, channel: Channel, outcomes: list[tuple[Reserved, Outcome]]) -> None:
@@ -263,6 +265,10 @@ def pause_after(failures: int) -> timedelta:
 
 def released_of(item: Reserved, outcome: Outcome, now: datetime) -> Released:
     """Return what follows from a message that certainly did not reach the person."""
+    if outcome is WITHDRAWN:
+        # No fault of the gateway's: looked at again at once, and that look says why.
+        row = item.row
+        return Released(item.record_id, "not_sent", WITHDRAWN.error, "active", row["reason"], now, row["failures"])
     failures = item.row["failures"] + 1
     match outcome:
         case NotSent(error, None):

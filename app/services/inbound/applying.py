@@ -20,9 +20,10 @@ async def apply(connection: asyncpg.Connection, context: Context, people: Sequen
     message_ids = await store.insert_messages(connection, [entry for person in people for entry in person.messages])
     await store.update_contacts(connection, [person.update() for person in people if _has_changed(person)])
     await write_answers(connection, people, message_ids, now)
-    await store.name_own(connection, [copy for person in people for copy in person.copies])
     confirmed = [record_id for person in people for record_id in person.confirmed_record_ids]
     await count_as_sent(connection, context, confirmed, now)
+    # After that: what was uncertain stands in the history only now.
+    await store.name_own(connection, [copy for person in people for copy in person.copies])
 
 
 async def write_answers(
