@@ -3,6 +3,7 @@
 import os
 import pwd
 import shutil
+import signal
 import subprocess
 import sys
 import threading
@@ -21,15 +22,18 @@ _PAUSE = 0.005
 _STATUS_LINE = 7
 
 
-def initialise(installation: Installation, lock: int, stopping: threading.Event) -> None:
+def initialise(installation: Installation, lock: int, stopping: threading.Event) -> bool:
     """Makes the cluster under another name and renames it once it is complete; nothing if there is one.
+
+    Returns:
+        Whether it was made.
 
     Raises:
         EmbeddedPostgresError: `initdb` failed, or something else lies in the cluster's place.
     """
     places, log = installation.places, installation.log_file
     if (places.cluster / "PG_VERSION").exists():
-        return
+        return False
     if places.cluster.exists() and any(places.cluster.iterdir()):
         raise EmbeddedPostgresError(
             f"{places.cluster} holds files but no PostgreSQL cluster. Move them away, or choose another data directory."
@@ -41,7 +45,7 @@ def initialise(installation: Installation, lock: int, stopping: threading.Event)
         if _initdb(installation, lock, ctype, stopping):
             places.unflushed.touch()
             places.draft.rename(places.cluster)
-            return
+            return True
         if "invalid locale name" not in log.since(attempt):
             break
     raise EmbeddedPostgresError(f"cannot make a database cluster in {places.home}:\n{log.since(start)}")
@@ -63,13 +67,19 @@ def _initdb(installation: Installation, lock: int, ctype: str, stopping: threadi
             *("--no-sync", "--no-instructions"),
         ]
 
-    return _wait(installation.run("initdb", arguments, lock, locale=ctype), stopping) == 0
+    try:
+        return _wait(installation.run("initdb", arguments, lock, locale=ctype), stopping) == 0
+    except EmbeddedPostgresError:
+        # Whoever stops it may never come back. What is left here nevertheless, the next start removes.
+        shutil.rmtree(draft, ignore_errors=True)
+        raise
 
 
 def _wait(child: subprocess.Popen[bytes], stopping: threading.Event) -> int:
     while (code := child.poll()) is None:
         if stopping.wait(_PAUSE):
-            child.kill()
+            # The whole group, which the child leads: a bootstrapping postgres would go on writing for a while.
+            os.killpg(child.pid, signal.SIGKILL)
             child.wait()
             raise EmbeddedPostgresError("stopped while the database cluster was made")
     return code

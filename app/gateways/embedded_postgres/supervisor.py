@@ -29,7 +29,7 @@ _FORCE_SECONDS = 10.0
 
 
 class EmbeddedPostgres:
-    """A PostgreSQL server of our own on one directory; `start` and `stop` belong to one thread, as does `with`.
+    """A PostgreSQL server of our own on one directory; its methods belong to one thread, as does `with`.
 
     All children are forked by one thread that lives as long as they do, because Linux ties "die with your parent" to
     the thread that forked. The thread is a daemon: it never keeps the service from ending, and an orderly end of
@@ -38,6 +38,7 @@ class EmbeddedPostgres:
     Args:
         data_dir: Made if missing; belongs to the server alone.
         settings: Server settings beside and instead of the defaults; those that make the server private stay.
+        script: SQL that is run in the database when it is made, in one transaction that it begins and ends itself.
         log: Called with one sentence at a time, also from the supervising thread.
     """
 
@@ -46,10 +47,12 @@ class EmbeddedPostgres:
         data_dir: Path,
         *,
         settings: Mapping[str, str] | None = None,
+        script: Path | None = None,
         log: Callable[[str], None] | None = None,
     ) -> None:
         self._places = Places(Path(data_dir).absolute())
         self._settings = dict(settings or {})
+        self._script = script
         self._log = log or _ignore
         self._stopping = threading.Event()
         self._settled = threading.Event()
@@ -65,6 +68,17 @@ class EmbeddedPostgres:
             raise EmbeddedPostgresError(f"the server on {self._places.home} is not started")
         return self._url
 
+    def begin(self) -> None:
+        """Begins to start the server and returns at once; `start` waits for it. Does nothing if that was done."""
+        if self._thread is not None:
+            return
+        self._stopping.clear()
+        self._settled.clear()
+        self._failure = None
+        self._thread = threading.Thread(target=self._live, name="embedded-postgres", daemon=True)
+        self._thread.start()
+        atexit.register(self.stop)
+
     def start(self) -> str:
         """Starts the server and waits until the database answers; does nothing if it runs.
 
@@ -74,14 +88,7 @@ class EmbeddedPostgres:
         Raises:
             EmbeddedPostgresError: it cannot run; the message says why and what to do.
         """
-        if self._thread is not None:
-            return self.url
-        self._stopping.clear()
-        self._settled.clear()
-        self._failure = None
-        self._thread = threading.Thread(target=self._live, name="embedded-postgres", daemon=True)
-        self._thread.start()
-        atexit.register(self.stop)
+        self.begin()
         try:
             self._settled.wait()
         except BaseException:  # Ctrl-C while it starts
@@ -162,13 +169,13 @@ class EmbeddedPostgres:
         runner = choose_runner(self._places.cluster)
         bindir = reachable_binaries(find_binaries(), runner)
         installation = Installation(self._places, bindir, runner, LogFile(self._places.log))
-        return Server(installation, self._settings, self._log)
+        return Server(installation, self._settings, self._log, self._script)
 
     def _first_start(self, server: Server) -> None:
         """Starts the server, if need be after making its cluster."""
         lock = take_over(self._places.postmaster_lock, self._stopping, self._log)
         try:
-            cluster.initialise(server.installation, lock, self._stopping)
+            server.fresh = cluster.initialise(server.installation, lock, self._stopping)
             cluster.adopt(server.installation)
         except BaseException:
             os.close(lock)
