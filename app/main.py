@@ -39,7 +39,9 @@ from app.routers.errors import install_error_handlers
 from app.routers.middleware import middlewares
 from app.routers.openapi import complete_document, document_texts
 from app.services import demo
+from app.services.chatbot.conversation import Conversations
 from app.services.chatbot.demonstration import load_faq
+from app.services.chatbot.doors import Doors
 from app.services.chatbot.knowledge import Knowledge
 from app.services.context import Context
 from app.services.live import LiveHistory
@@ -47,10 +49,12 @@ from app.services.metrics import Metrics
 
 log = structlog.get_logger(__name__)
 
-# In this order a request looks for its route, and each router costs it a microsecond: what is asked most stands first.
+# In this order a request looks for its route: what is asked most stands first. A `FamilyRouter` that is not meant costs
+# a microsecond, any other one a microsecond for each of its routes.
 _ROUTERS = (
     followup_records.router,
     followup_configs.router,
+    *chatbot.routers,
     followup_scripts.router,
     sends.router,
     enrollments.router,
@@ -60,7 +64,6 @@ _ROUTERS = (
     bots.router,
     messages.router,
     webchat.router,
-    *chatbot.routers,
     health.router,
     docs.router,
 )
@@ -86,6 +89,8 @@ def create_app(settings: Settings, *, clock: Clock | None = None, ids: IdSource 
     )
     live = LiveHistory(context.database)
     knowledge = Knowledge(context.database)
+    conversations = Conversations(context)
+    doors = Doors(context)
     runner = Runner(context) if settings.jobs else None
     metrics = Metrics(context.database)
 
@@ -102,6 +107,8 @@ def create_app(settings: Settings, *, clock: Clock | None = None, ids: IdSource 
                 if runner is not None:
                     await runner.stop()
                 await live.close()
+                await doors.aclose()
+                await conversations.aclose()
                 await knowledge.close()
                 await http.close()
                 await context.database.close()
@@ -118,6 +125,8 @@ def create_app(settings: Settings, *, clock: Clock | None = None, ids: IdSource 
     app.state.context = context
     app.state.live = live
     app.state.knowledge = knowledge
+    app.state.conversations = conversations
+    app.state.doors = doors
     app.state.runner = runner
     app.state.metrics = metrics
     app.state.readiness = health.default_checks(context)

@@ -11,7 +11,11 @@ _COLUMNS = """
     suggest_threshold, faq_version, created_at
 """
 _FIND = f"SELECT {_COLUMNS} FROM bot WHERE client_id = $1 AND deleted_at IS NULL"
-_DEFAULT = f"SELECT {_COLUMNS} FROM bot WHERE is_default AND deleted_at IS NULL"
+_FIND_MANY = f"""
+    SELECT {_COLUMNS} FROM bot WHERE client_id = ANY($1::text[]) AND deleted_at IS NULL
+    UNION
+    SELECT {_COLUMNS} FROM bot WHERE $2 AND is_default AND deleted_at IS NULL
+"""
 _PAGE = f"SELECT {_COLUMNS} FROM bot WHERE deleted_at IS NULL ORDER BY id DESC LIMIT $1 OFFSET $2"
 _CREATE = f"""
     INSERT INTO bot (client_id, name, description, fallback, welcome, primary_language, created_at, updated_at)
@@ -29,9 +33,12 @@ async def find(connection: asyncpg.Connection, client_id: str) -> asyncpg.Record
     return await connection.fetchrow(_FIND, client_id)
 
 
-async def find_default(connection: asyncpg.Connection) -> asyncpg.Record | None:
-    """Return the default bot."""
-    return await connection.fetchrow(_DEFAULT)
+async def find_many(
+    connection: asyncpg.Connection, client_ids: Sequence[str], *, or_default: bool
+) -> Sequence[asyncpg.Record]:
+    """Return the bots of these client ids, and the default one where it is asked for."""
+    rows: Sequence[asyncpg.Record] = await connection.fetch(_FIND_MANY, client_ids, or_default)
+    return rows
 
 
 async def page(connection: asyncpg.Connection, limit: int, offset: int) -> tuple[int, Sequence[asyncpg.Record]]:

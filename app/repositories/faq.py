@@ -4,6 +4,7 @@ Whoever writes takes the bot's row first (``bump``): writers of one base follow 
 in their order, and a reader who sees version 7 sees everything up to 7.
 """
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -31,18 +32,24 @@ _EXPORT = f"SELECT {_COLUMNS} FROM faq_entry e WHERE e.bot_id = $1 ORDER BY e.id
 _RANK = f"""
     SELECT {_COLUMNS} FROM faq_entry e WHERE e.bot_id = $1 ORDER BY e.inquiry_count DESC, e.id DESC LIMIT $2
 """
-_HITS = f"""
-    SELECT {_COLUMNS} FROM faq_entry e
-    WHERE e.bot_id = $1 AND e.id = ANY($2::bigint[]) AND e.enabled AND e.replies @> '[{{"enabled": true}}]'
+_HITS = """
+    SELECT e.id, e.bot_id, e.doc_id, e.post, e.replies, e.category_id FROM faq_entry e
+    WHERE e.bot_id = ANY($1::bigint[]) AND e.id = ANY($2::bigint[]) AND e.enabled
+      AND e.replies @> '[{"enabled": true}]'
+"""
+_COUNT_INQUIRIES = """
+    WITH held AS (
+        SELECT e.id, i.answers FROM faq_entry e JOIN unnest($1::bigint[], $2::bigint[]) AS i(id, answers) ON e.id = i.id
+        ORDER BY e.id FOR NO KEY UPDATE OF e
+    )
+    UPDATE faq_entry e SET inquiry_count = e.inquiry_count + held.answers FROM held WHERE e.id = held.id
 """
 
 
 @dataclass(frozen=True, slots=True)
 class FaqHit:
-    """An entry that resembles a question; ``categories`` are the labels on the way to its category."""
+    """An entry that can answer; ``categories`` are the labels on the way to its category."""
 
-    entry_id: int
-    confidence: float
     doc_id: str
     post: str
     replies: list[dict[str, Any]]
@@ -132,14 +139,19 @@ async def rank(connection: asyncpg.Connection, bot_id: int, limit: int) -> Seque
     return rows
 
 
-async def hits(connection: asyncpg.Connection, bot_id: int, entry_ids: Sequence[int]) -> dict[int, asyncpg.Record]:
-    """Return enabled entries by id."""
-    return {row["id"]: row for row in await connection.fetch(_HITS, bot_id, entry_ids)}
+async def hits(
+    connection: asyncpg.Connection, bot_ids: Sequence[int], entry_ids: Sequence[int]
+) -> Sequence[asyncpg.Record]:
+    """Return those entries of these bots that can answer: ``id, bot_id, doc_id, post, replies, category_id``."""
+    rows: Sequence[asyncpg.Record] = await connection.fetch(_HITS, bot_ids, entry_ids)
+    return rows
 
 
-async def count_inquiry(connection: asyncpg.Connection, entry_id: int) -> None:
-    """Count an answer that an entry gave. The last statement of its transaction: popular entries are shared."""
-    await connection.execute("UPDATE faq_entry SET inquiry_count = inquiry_count + 1 WHERE id = $1", entry_id)
+async def count_inquiries(connection: asyncpg.Connection, entry_ids: Sequence[int]) -> None:
+    """Count answers that entries gave. The last statement of its transaction: popular entries are shared."""
+    if entry_ids:
+        counted = Counter(entry_ids)
+        await connection.execute(_COUNT_INQUIRIES, list(counted), list(counted.values()))
 
 
 async def count_click(connection: asyncpg.Connection, bot_id: int, doc_id: str) -> bool:

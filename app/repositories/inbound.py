@@ -24,10 +24,15 @@ _FIND_CONTACTS = """
     SELECT c.id, c.bot_id, c.user_id FROM contact c
     JOIN unnest($1::bigint[], $2::text[]) AS i(bot_id, user_id) ON c.bot_id = i.bot_id AND c.user_id = i.user_id
 """
-_LOCK_CONTACTS = """
-    SELECT id, bot_id, user_id, message_count, first_message_at, last_message_at, last_sent_at, takeover_until,
-           review_hold_until, do_not_contact, muted
-    FROM contact WHERE id = ANY($1::bigint[]) ORDER BY id FOR NO KEY UPDATE
+_LOCKED = """
+    c.id, c.bot_id, c.user_id, c.message_count, c.first_message_at, c.last_message_at, c.last_sent_at,
+    c.takeover_until, c.review_hold_until, c.do_not_contact, c.muted
+"""
+_LOCK_CONTACTS = f"SELECT {_LOCKED} FROM contact c WHERE c.id = ANY($1::bigint[]) ORDER BY c.id FOR NO KEY UPDATE"
+_LOCK_FREE_CONTACTS = f"""
+    SELECT {_LOCKED} FROM contact c
+    JOIN unnest($1::bigint[], $2::text[]) AS i(bot_id, user_id) ON c.bot_id = i.bot_id AND c.user_id = i.user_id
+    ORDER BY c.id FOR NO KEY UPDATE OF c SKIP LOCKED
 """
 _KNOWN_IDS = """
     SELECT m.bot_id, m.external_id FROM chat_message m
@@ -49,10 +54,11 @@ _SENT_TEXTS = """
         ORDER BY r.id DESC LIMIT 200
     ) AS t
     UNION ALL
-    SELECT m.contact_id, NULL, m.text, m.sent_at, 'sent'
+    SELECT m.contact_id, NULL, m.text, max(m.sent_at), 'sent'
     FROM unnest($1::bigint[], $2::bigint[]) AS c(id, message_count)
     JOIN chat_message m ON m.contact_id = c.id AND m.ordinal > c.message_count - 200
     WHERE m.direction = 'outbound' AND m.record_id IS NULL
+    GROUP BY m.contact_id, m.text
 """
 _INSERT_MESSAGES = """
     INSERT INTO chat_message (bot_id, contact_id, ordinal, direction, text, service, external_id, record_id, verdict,
@@ -180,6 +186,14 @@ async def lock_contacts(connection: asyncpg.Connection, ids: Sequence[int]) -> d
     return {row["id"]: row for row in await connection.fetch(_LOCK_CONTACTS, ids)}
 
 
+async def lock_free_contacts(
+    connection: asyncpg.Connection, keys: Sequence[tuple[int, str]]
+) -> Sequence[asyncpg.Record]:
+    """Lock people by (bot id, user id) and return them; who is unknown, or locked by somebody else, is left out."""
+    rows: Sequence[asyncpg.Record] = await connection.fetch(_LOCK_FREE_CONTACTS, *zip(*keys, strict=True))
+    return rows
+
+
 async def known_external_ids(connection: asyncpg.Connection, keys: Sequence[tuple[int, str]]) -> set[tuple[int, str]]:
     """Return which (bot id, message id) are stored already."""
     if not keys:
@@ -196,7 +210,10 @@ async def newest_enrollments(connection: asyncpg.Connection, contact_ids: Sequen
 async def sent_texts(
     connection: asyncpg.Connection, contacts: Sequence[asyncpg.Record]
 ) -> dict[int, list[asyncpg.Record]]:
-    """Return what was sent to each person lately: ``record_id, text, sent_at, status``."""
+    """Return what was sent to each person lately: ``record_id, text, sent_at, status``.
+
+    What was sent without a record (a bot's answers above all) is there once for each text, however often it was sent.
+    """
     found: dict[int, list[asyncpg.Record]] = {}
     ids = [contact["id"] for contact in contacts]
     counts = [contact["message_count"] for contact in contacts]

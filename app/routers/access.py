@@ -17,6 +17,7 @@ import binascii
 import hashlib
 import hmac
 from collections.abc import Iterable
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import Final
 from urllib.parse import urlsplit
@@ -174,6 +175,7 @@ def _digest(key: bytes) -> bytes:
     return hashlib.sha256(key).digest()
 
 
+@lru_cache(maxsize=1024)
 def _address(text: str) -> Address | None:
     """Read an address as clients and proxies write it, with or without port; IPv4 inside IPv6 is IPv4."""
     text = text.strip()
@@ -189,6 +191,7 @@ def _address(text: str) -> Address | None:
     return mapped or address
 
 
+@lru_cache(maxsize=1024)
 def _host_name(authority: str) -> str | None:
     try:
         return urlsplit(f"//{authority}").hostname

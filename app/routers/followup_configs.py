@@ -3,12 +3,13 @@
 from http import HTTPStatus
 from typing import Annotated
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import Query, Request, Response
 
 from app.domain.followup import position_key
 from app.repositories import lists
 from app.routers import queries
 from app.routers.deps import ContextDep, PathId, context_of
+from app.routers.families import FamilyRouter
 from app.routers.lean import LeanRoute
 from app.routers.responses import problems
 from app.routers.tags import Tag
@@ -25,7 +26,7 @@ from app.schemas.followup import (
 from app.services import config_stats, configs, preview
 from app.services.configs import ConfigView
 
-router = APIRouter(prefix="/api/followup-configs", tags=[Tag.FOLLOWUP_CONFIGS], route_class=LeanRoute)
+router = FamilyRouter(prefix="/api/followup-configs", tags=[Tag.FOLLOWUP_CONFIGS], route_class=LeanRoute)
 _filters = queries.Query(ConfigFilter)
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator
 
-from fastapi import APIRouter, Request, Response
+from fastapi import Request, Response
 from fastapi.responses import StreamingResponse
 
 from app.repositories import records_list
@@ -10,12 +10,13 @@ from app.repositories.database import Database
 from app.repositories.records_list import RecordFilter
 from app.routers import queries
 from app.routers.deps import context_of
+from app.routers.families import FamilyRouter
 from app.routers.lean import LeanRoute
 from app.routers.responses import problems
 from app.routers.tags import Tag
 from app.schemas.followup import RecordConditions, RecordPage, RecordQuery, csv_head, csv_lines
 
-router = APIRouter(prefix="/api/followup-records", tags=[Tag.FOLLOWUP_RECORDS], route_class=LeanRoute)
+router = FamilyRouter(prefix="/api/followup-records", tags=[Tag.FOLLOWUP_RECORDS], route_class=LeanRoute)
 _page = queries.Query(RecordQuery)
 _conditions = queries.Query(RecordConditions)
 

@@ -1,16 +1,21 @@
-"""A load client in a process of its own: one GET over and over on kept-alive connections, a bounded number of times.
+"""A load client in a process of its own: one path over and over on kept-alive connections, a bounded number of times.
 
-    python scripts/bench/load.py PORT PATH REQUESTS CONNECTIONS
+    python scripts/bench/load.py PORT PATH REQUESTS CONNECTIONS [BODIES]
 
-Prints JSON: requests per second, median and 99th percentile in milliseconds. An answer that is not 200, or whose body
-has another length than the first one's, ends it.
+Without BODIES it sends GETs, and an answer that is not 200, or whose body has another length than the first one's, ends
+it. BODIES is a file with a JSON document on each line: they are POSTed in turn, and an answer that is not 200 or does
+not begin with ``{"rc":0,`` ends it. Prints JSON: requests per second, median and 99th percentile in milliseconds, and
+the client's own processor time for each request in microseconds.
 """
 
 import asyncio
+import itertools
 import json
 import sys
 import time
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import cast
 
 import uvloop
@@ -25,13 +30,13 @@ class Load:
     rate: float
     p50_ms: float
     p99_ms: float
+    client_us: float = 0.0
 
 
-async def measure(port: int, path: str, *, requests: int, connections: int = 32) -> Load:
+async def measure(port: int, path: str, *, requests: int, connections: int = 32, bodies: Path | None = None) -> Load:
     """Run the client as a process and return what it saw."""
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, __file__, str(port), path, str(requests), str(connections), stdout=asyncio.subprocess.PIPE
-    )
+    arguments = [str(port), path, str(requests), str(connections), *([str(bodies)] if bodies else [])]
+    process = await asyncio.create_subprocess_exec(sys.executable, __file__, *arguments, stdout=asyncio.subprocess.PIPE)
     output, _ = await process.communicate()
     assert process.returncode == 0, f"the load client ended with {process.returncode}"
     return Load(**json.loads(output))
@@ -40,8 +45,7 @@ async def measure(port: int, path: str, *, requests: int, connections: int = 32)
 class _Connection(asyncio.Protocol):
     """Sends the next request when the answer to the last one is complete."""
 
-    def __init__(self, request: bytes, run: "_Run") -> None:
-        self._request = request
+    def __init__(self, run: "_Run") -> None:
         self._run = run
         self._received = bytearray()
         self._sent_at = 0.0
@@ -59,7 +63,7 @@ class _Connection(asyncio.Protocol):
         length = _content_length(self._received, head)
         if len(self._received) < head + 4 + length:
             return
-        self._run.answered(bytes(self._received[:15]), length, time.perf_counter() - self._sent_at)
+        self._run.answered(self._received, head + 4, length, time.perf_counter() - self._sent_at)
         self._received.clear()
         self._next()
 
@@ -68,10 +72,11 @@ class _Connection(asyncio.Protocol):
             self._run.lost(exc)
 
     def _next(self) -> None:
-        self._waits = self._run.take()
-        if self._waits:
+        request = self._run.take()
+        self._waits = request is not None
+        if request is not None:
             self._sent_at = time.perf_counter()
-            self._transport.write(self._request)
+            self._transport.write(request)
         else:
             self._transport.close()
 
@@ -79,20 +84,23 @@ class _Connection(asyncio.Protocol):
 class _Run:
     """How many requests are left, and how long each took."""
 
-    def __init__(self, requests: int) -> None:
-        self._left = self._wanted = requests
+    def __init__(self, wanted: int, requests: Sequence[bytes], begins: bytes | None) -> None:
+        self._wanted = wanted
+        self._requests: Iterator[bytes] = itertools.islice(itertools.cycle(requests), wanted)
+        self._begins = begins
         self._length: int | None = None
         self.seconds: list[float] = []
         self.done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
-    def take(self) -> bool:
-        self._left -= 1
-        return self._left >= 0
+    def take(self) -> bytes | None:
+        return next(self._requests, None)
 
-    def answered(self, head: bytes, length: int, seconds: float) -> None:
+    def answered(self, received: bytearray, body: int, length: int, seconds: float) -> None:
+        """Judge an answer whose body begins at ``body``; without a beginning to expect, all have the same length."""
         self._length = self._length or length
-        if head != b"HTTP/1.1 200 OK" or length != self._length:
-            self._fail(RuntimeError(f"{head.decode()}, {length} bytes instead of {self._length}"))
+        is_good = length == self._length if self._begins is None else received.startswith(self._begins, body)
+        if not received.startswith(b"HTTP/1.1 200 OK") or not is_good:
+            self._fail(RuntimeError(f"not as expected: {bytes(received[:2000])!r}"))
         self.seconds.append(seconds)
         if len(self.seconds) == self._wanted and not self.done.done():
             self.done.set_result(None)
@@ -111,20 +119,30 @@ def _content_length(received: bytearray, head: int) -> int:
     return int(received[at + 16 : received.find(b"\r\n", at, head + 2)])
 
 
-async def _main(port: int, path: str, requests: int, connections: int) -> Load:
-    run = _Run(requests)
-    request = f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n\r\n".encode()
-    began = time.perf_counter()
+async def _main(port: int, path: str, wanted: int, connections: int, bodies: Sequence[bytes]) -> Load:
+    host = f"HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n"
+    if not bodies:
+        run = _Run(wanted, [f"GET {path} {host}\r\n".encode()], None)
+    else:
+        run = _Run(wanted, [_post(path, host, line) for line in bodies], b'{"rc":0,')
+    cpu, began = time.process_time(), time.perf_counter()
     loop = asyncio.get_running_loop()
     for _ in range(connections):
-        await loop.create_connection(lambda: _Connection(request, run), "127.0.0.1", port)
+        await loop.create_connection(lambda: _Connection(run), "127.0.0.1", port)
     async with asyncio.timeout(_MOST_SECONDS):
         await run.done
-    took = time.perf_counter() - began
+    took, cpu = time.perf_counter() - began, time.process_time() - cpu
     times = sorted(run.seconds)
-    return Load(requests / took, times[len(times) // 2] * 1000, times[len(times) * 99 // 100] * 1000)
+    middle, slow = times[len(times) // 2] * 1000, times[len(times) * 99 // 100] * 1000
+    return Load(wanted / took, middle, slow, cpu / wanted * 1_000_000)
+
+
+def _post(path: str, host: str, body: bytes) -> bytes:
+    head = f"POST {path} {host}Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
+    return head.encode() + body
 
 
 if __name__ == "__main__":
-    seen = uvloop.run(_main(int(sys.argv[1]), sys.argv[2], int(sys.argv[3]), int(sys.argv[4])))
+    given = Path(sys.argv[5]).read_bytes().splitlines() if len(sys.argv) > 5 else []
+    seen = uvloop.run(_main(int(sys.argv[1]), sys.argv[2], int(sys.argv[3]), int(sys.argv[4]), given))
     print(json.dumps(asdict(seen)))

@@ -29,7 +29,7 @@ BENCHMARKS = {
     "D4": "scripts.bench.dispatch.idle:idle_tick",
     "D5": "scripts.bench.dispatch.idle:open_snapshot",
     "C1": "scripts.bench.chat:history_pages",
-    "C2": "scripts.bench.chat:answers",
+    "C2": "scripts.bench.turns:answers",
     "S1": "scripts.bench.startup:first_answer",
     "S2": "scripts.bench.startup:idle_memory",
 }

@@ -6,6 +6,7 @@ the few characters that cues are made of become simplified, and mobile numbers w
 
 import unicodedata
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 from app.patterns import compile_later
@@ -138,6 +139,7 @@ def _digits_for_words(plain: Normalised) -> Normalised:
     return Normalised(text, plain.starts, plain.ends, frozenset(written_out))
 
 
+@lru_cache(maxsize=8)
 def normalise(text: str) -> Normalised:
-    """Make `text` plain; see the module's description."""
+    """Make `text` plain; see the module's description. Several questions are asked of it, so the last ones are kept."""
     return _digits_for_words(_say_signs(_characters(text)))

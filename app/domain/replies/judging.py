@@ -155,7 +155,7 @@ def judge(
     rest = take_out(message.content, (own.text for own in sent))
     remainder = rest.text
     details = has_details(remainder)
-    if not details and has_details(rest.loose):
+    if not details and rest.loose != remainder and has_details(rest.loose):
         # The detail stood in what looked like the wrapping of a quotation.
         remainder, details = rest.loose, True
     verdict = _read(

@@ -178,7 +178,8 @@ def is_opt_out(text: str) -> bool:
         return True
     folded = fold(text)
     # A space between Chinese characters is either nothing (退 订) or a comma (别发了 谢谢): read it both ways.
-    return _refuses(_BY_CHINESE.sub("", folded)) or _refuses(_BY_CHINESE.sub(",", folded))
+    joined = _BY_CHINESE.sub("", folded)
+    return _refuses(joined) or (joined != folded and _refuses(_BY_CHINESE.sub(",", folded)))
 
 
 def _refuses(folded: str) -> bool:

@@ -27,6 +27,7 @@ _TRADITIONAL = str.maketrans(
 )
 
 
+@lru_cache(maxsize=16_384)
 def _is_invisible(char: str) -> bool:
     category = unicodedata.category(char)
     return (
@@ -101,8 +102,12 @@ def is_blank(text: str) -> bool:
     return not any(map(_plain, text))
 
 
+@lru_cache(maxsize=8)
 def fold(text: str) -> str:
-    """Give the folded form of a text: NFKC, one case, simplified, nothing invisible, lines ended by `。`."""
+    """Give the folded form of a text: NFKC, one case, simplified, nothing invisible, lines ended by `。`.
+
+    Several rules look at it in turn, so the last ones are kept.
+    """
     lines = re.split(r"[\r\n\u2028\u2029\x85\v\f]+", text)
     folded = unicodedata.normalize("NFKC", "。".join(line.strip() for line in lines)).casefold()
     visible = "".join(char for char in folded if char == "\t" or not _is_invisible(char))

@@ -11,12 +11,13 @@ from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 from app.gateways.matcher.encoders import Encoder, Vectors, best_encoder
 from app.gateways.matcher.index import Index, Match
 from app.gateways.matcher.wording import clean
+from app.gathering import Gathering
 
 LARGEST_BATCH: Final = 32
 ENCODE_CHUNK: Final = 64
 """An import hands over so many texts at a time, so that queries get their turn in between."""
 
-_Waiting = tuple[str, Index, asyncio.Future[list[Match]]]
+_Query = tuple[str, Index]
 
 
 class Matcher:
@@ -29,8 +30,7 @@ class Matcher:
     def __init__(self, encoder: Encoder | None = None) -> None:
         self.encoder = encoder or best_encoder()
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="matcher", initializer=_one_core)
-        self._waiting: list[_Waiting] = []
-        self._worker: asyncio.Task[None] | None = None
+        self._queries = Gathering(self._answer, most=LARGEST_BATCH, name="matcher")
 
     def index(self) -> Index:
         """Make an empty index for vectors of this encoder."""
@@ -58,45 +58,21 @@ class Matcher:
             InvalidInputError: The text is empty.
 
         """
-        answer: asyncio.Future[list[Match]] = asyncio.get_running_loop().create_future()
-        self._waiting.append((clean(text), index, answer))
-        if self._worker is None:
-            self._worker = asyncio.create_task(self._work(), name="matcher")
-        return await answer
+        return await self._queries((clean(text), index))
 
     async def aclose(self) -> None:
         """Finish what is under way and end the thread."""
-        if self._worker is not None:
-            await self._worker
+        await self._queries.aclose()
         await asyncio.to_thread(self._thread.shutdown)
 
-    async def _work(self) -> None:
-        try:
-            while self._waiting:
-                batch, self._waiting = self._waiting[:LARGEST_BATCH], self._waiting[LARGEST_BATCH:]
-                batch = [one for one in batch if not one[2].done()]
-                await self._answer(batch)
-        finally:
-            self._worker = None
+    async def _answer(self, batch: Sequence[_Query]) -> list[list[Match]]:
+        return await asyncio.get_running_loop().run_in_executor(self._thread, self._search, batch)
 
-    async def _answer(self, batch: list[_Waiting]) -> None:
-        loop = asyncio.get_running_loop()
-        try:
-            results = await loop.run_in_executor(self._thread, self._search, batch)
-        except Exception as error:  # noqa: BLE001 - it belongs to those who asked
-            for _, _, answer in batch:
-                if not answer.done():
-                    answer.set_exception(error)
-            return
-        for (_, _, answer), matches in zip(batch, results, strict=True):
-            if not answer.done():
-                answer.set_result(matches)
-
-    def _search(self, batch: Sequence[_Waiting]) -> list[list[Match]]:
+    def _search(self, batch: Sequence[_Query]) -> list[list[Match]]:
         """Encode all at once, then search index by index."""
-        vectors = self.encoder.encode([text for text, _, _ in batch])
+        vectors = self.encoder.encode([text for text, _ in batch])
         places: dict[int, list[int]] = {}
-        for place, (_, index, _) in enumerate(batch):
+        for place, (_, index) in enumerate(batch):
             places.setdefault(id(index), []).append(place)
         results: list[list[Match]] = [[] for _ in batch]
         for group in places.values():

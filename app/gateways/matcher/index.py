@@ -9,7 +9,7 @@ import math
 import threading
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 import numpy as np
@@ -72,7 +72,8 @@ class _Derived:
     """What follows from all enabled rows; made anew with the first search after a change.
 
     ``active`` holds the places of enabled rows, those of one entry side by side, entries in the order of their ids;
-    ``starts`` where each entry begins in it.
+    ``starts`` where each entry begins in it. ``rarity`` and ``contents`` (the sum of the rarities of a row's pieces, by
+    place) fill as they are asked for.
     """
 
     active: NDArray[np.intp]
@@ -84,6 +85,8 @@ class _Derived:
     row_mean: Floats
     row_norms: Floats
     entry_norms: Floats
+    rarity: dict[str, float] = field(default_factory=dict)
+    contents: dict[int, float] = field(default_factory=dict)
 
 
 class Index:
@@ -145,13 +148,10 @@ class Index:
                 return [[] for _ in texts]
             derived = self._derive()
             cosines, similarities = self._compare(derived, vectors)
-            best = np.maximum.reduceat(similarities, derived.starts, axis=1)
-            counts = np.diff(np.append(derived.starts, len(derived.active)))
-            centroid = np.add.reduceat(similarities, derived.starts, axis=1) / (counts * derived.entry_norms)
             # Rounded, so that equal entries are equal whatever order a product was summed in.
-            scores = np.round(CENTROID_SHARE * centroid + (1 - CENTROID_SHARE) * best, 5)
+            scores = np.round(_scores(derived, similarities), 5)
             return [
-                self._rank(derived, self._query(text), scores[i], similarities[i], cosines[i])
+                self._rank(derived, self._query(derived, text), scores[i], similarities[i], cosines[i])
                 for i, text in enumerate(texts)
             ]
 
@@ -262,8 +262,9 @@ class Index:
             margin = float(scores[number]) - (first if place else second)
             gap = float(scores[number]) - float(around.sum() - scores[number]) / CANDIDATES
             signals = self._signals(
+                derived,
                 query,
-                [self._row(slot).wording for slot in derived.active[begin:end].tolist()],
+                derived.active[begin:end].tolist(),
                 best - begin,
                 (float(cosines[best]), float(scores[number]), max(-MARGIN_CAP, min(MARGIN_CAP, margin)), gap),
             )
@@ -276,15 +277,20 @@ class Index:
         return matches[:CANDIDATES]
 
     def _signals(
-        self, query: _Query, wordings: Sequence[Wording], best: int, near: tuple[float, float, float, float]
+        self, derived: _Derived, query: _Query, slots: Sequence[int], best: int, near: tuple[float, float, float, float]
     ) -> Signals:
+        wordings = [self._row(slot).wording for slot in slots]
         question = wordings[best]
         pieces = grams_of(question.key)
-        known = pieces.union(*(grams_of(wording.key) for wording in wordings))
+        known = pieces.union(*(grams_of(wording.key) for wording in wordings)) if len(wordings) > 1 else pieces
         kinds = frozenset().union(*(wording.kinds for wording in wordings))
         numbers = frozenset().union(*(wording.numbers for wording in wordings))
+        content = derived.contents.get(slots[best])
+        if content is None:
+            content = derived.contents[slots[best]] = sum(self._rarity(derived, gram) for gram in pieces) or 1.0
         cosine, score, margin, gap = near
-        missed = [gram for gram in query.rarity if gram not in known]
+        rarity = query.rarity
+        missed = [gram for gram in rarity if gram not in known]
         return Signals(
             cosine=cosine,
             close=max(0.0, (cosine - CLOSE) / (1 - CLOSE)),
@@ -292,23 +298,40 @@ class Index:
             margin=margin,
             gap=gap,
             length=max(0.0, min(LENGTH_CAP, math.log((len(query.wording.key) + 1) / (len(question.key) + 1)))),
-            asked=1 - sum(query.rarity[gram] for gram in missed) / query.total,
-            answered=sum(query.rarity.get(gram, 0.0) for gram in pieces) / (sum(map(self._rarity, pieces)) or 1.0),
-            elsewhere=sum(query.rarity[gram] for gram in missed if gram in self._gram_rows) / query.total,
+            asked=1 - sum([rarity[gram] for gram in missed]) / query.total,
+            answered=sum([rarity[gram] for gram in pieces if gram in rarity]) / content,
+            elsewhere=sum([rarity[gram] for gram in missed if gram in self._gram_rows]) / query.total,
             kind_added=float(bool(query.wording.kinds - kinds)),
             kind_missing=float(bool(question.kinds - query.wording.kinds)),
             negation=float(query.wording.negated not in {wording.negated for wording in wordings}),
             number=float(bool(query.wording.numbers - numbers)),
         )
 
-    def _query(self, text: str) -> _Query:
+    def _query(self, derived: _Derived, text: str) -> _Query:
         wording = observe(text)
-        rarity = {gram: self._rarity(gram) for gram in grams_of(wording.key)}
+        rarity = {gram: self._rarity(derived, gram) for gram in grams_of(wording.key)}
         return _Query(wording, rarity, sum(rarity.values()) or 1.0)
 
-    def _rarity(self, gram: str) -> float:
+    def _rarity(self, derived: _Derived, gram: str) -> float:
         """Weigh a piece: rare ones say more; one that no question has says as much as the rarest."""
-        return math.log((self._enabled + 1) / (self._gram_rows.get(gram, 0) + 0.5))
+        known = derived.rarity.get(gram)
+        if known is not None:
+            return known
+        rarity = math.log((self._enabled + 1) / (self._gram_rows.get(gram, 0) + 0.5))
+        if gram in self._gram_rows:  # of pieces that no question has there is no end
+            derived.rarity[gram] = rarity
+        return rarity
+
+
+def _scores(derived: _Derived, similarities: Floats) -> Floats:
+    """Give the score of each entry for each query."""
+    if len(derived.starts) == len(derived.active):  # one question each: mean and best are the same
+        return similarities
+    best = np.maximum.reduceat(similarities, derived.starts, axis=1)
+    counts = np.diff(np.append(derived.starts, len(derived.active)))
+    centroid = np.add.reduceat(similarities, derived.starts, axis=1) / (counts * derived.entry_norms)
+    scores: Floats = CENTROID_SHARE * centroid + (1 - CENTROID_SHARE) * best
+    return scores
 
 
 def _by_id(row: _Row) -> tuple[str, str]:

@@ -1,22 +1,24 @@
 """The chatbot family: one set of handlers behind two doors, and the account that makes bots."""
 
-from fastapi import APIRouter, Depends
+from fastapi import Depends
 
 from app.routers.chatbot import accounts, bot, categories, chats, conversation, faq, similar, users
 from app.routers.chatbot.door import DefaultRoute, SignedRoute, named_bot
 from app.routers.chatbot.part import PLAIN_REFUSALS
+from app.routers.families import FamilyRouter
 from app.routers.tags import Tag
 
-# The more particular paths first: a user's id may hold slashes, and "export" looks like an entry's id.
-_PARTS = (bot.part, conversation.part, chats.part, users.part, faq.part, similar.part, categories.part)
+# What is asked most stands first; then the more particular paths: a user's id may hold slashes, and "export" looks like
+# an entry's id.
+_PARTS = (conversation.part, bot.part, chats.part, users.part, faq.part, similar.part, categories.part)
 
-signed = APIRouter(
+signed = FamilyRouter(
     prefix="/api/v1/chatbot/{clientId}",
     route_class=SignedRoute,
     tags=[Tag.CHATBOT_SIGNED],
     dependencies=[Depends(named_bot)],
 )
-default = APIRouter(prefix="/api/chatbot", route_class=DefaultRoute, tags=[Tag.CHATBOT], responses=PLAIN_REFUSALS)
+default = FamilyRouter(prefix="/api/chatbot", route_class=DefaultRoute, tags=[Tag.CHATBOT], responses=PLAIN_REFUSALS)
 for _part in _PARTS:
     _part.onto(signed)
     _part.onto(default)

@@ -3,12 +3,13 @@
 from typing import Annotated, Any
 
 import asyncpg
-from fastapi import APIRouter, Path, Request
+from fastapi import Path, Request
 
 from app.errors import InvalidInputError
 from app.routers.chatbot import paging
 from app.routers.chatbot.part import Part
 from app.routers.deps import ContextDep
+from app.routers.families import FamilyRouter
 from app.routers.queries import Query
 from app.routers.tags import Tag
 from app.schemas.chatbot.base import DONE, Answer, Done, Paged, ok
@@ -102,5 +103,5 @@ def _bot(bot: asyncpg.Record) -> dict[str, Any]:
     }
 
 
-router = APIRouter(prefix="/api/v1", tags=[Tag.CHATBOT])
+router = FamilyRouter(prefix="/api/v1", tags=[Tag.CHATBOT])
 part.onto(router)

@@ -4,14 +4,14 @@ from typing import Any
 
 import asyncpg
 
+from app.domain.chat import Ranked
 from app.errors import InvalidInputError
 from app.repositories.faq import FaqHit
-from app.routers.chatbot.door import BotDep, KnowledgeDep
+from app.routers.chatbot.door import BotDep, ConversationsDep, KnowledgeDep
 from app.routers.chatbot.part import Part
-from app.routers.deps import ContextDep
+from app.routers.chatbot.quick import quick
 from app.schemas.chatbot.base import Answer, ok
 from app.schemas.chatbot.conversation import ConversationIn, FaqQueryIn, HitOut, Thresholds, TurnOut
-from app.services.chatbot import conversation
 from app.services.chatbot.conversation import Asked, Turn
 
 part = Part()
@@ -28,10 +28,13 @@ MUTED = {"rc": 10, "error": "用户已被屏蔽 (this user is muted)"}
     "Stores the question and answers it: from the FAQ base at or above the threshold, else the fallback; "
     "what muted people ask is stored and not answered.",
 )
-async def converse(body: ConversationIn, context: ContextDep, bot: BotDep, knowledge: KnowledgeDep) -> dict[str, Any]:
+@quick
+async def converse(
+    body: ConversationIn, conversations: ConversationsDep, bot: BotDep, knowledge: KnowledgeDep
+) -> dict[str, Any]:
     """Take a turn of a conversation."""
     asked = _asked(bot, body, body.text_message)
-    turn = await conversation.converse(context, knowledge, bot, asked)
+    turn = await conversations.converse(knowledge, bot, asked)
     data: dict[str, Any] = {
         "state": "default",
         "string": turn.text,
@@ -39,7 +42,7 @@ async def converse(body: ConversationIn, context: ContextDep, bot: BotDep, knowl
         "topicName": "",
         "logic_is_unexpected": False,
         "logic_is_fallback": turn.answer.provider == "fallback",
-        "faq": [_hit(turn.hits[entry.entry_id]) for entry in turn.answer.suggestions],
+        "faq": [_hit(entry, turn.hits[entry.entry_id]) for entry in turn.answer.suggestions],
         "service": _service(turn, asked),
     }
     if body.is_debug:
@@ -59,12 +62,15 @@ async def converse(body: ConversationIn, context: ContextDep, bot: BotDep, knowl
     description="相似度不低于建议回复阈值的问答对,最相似的在前;被屏蔽的用户 rc 10。"
     "Entries at or above the threshold, best first; rc 10 for muted users.",
 )
-async def ask(body: FaqQueryIn, context: ContextDep, bot: BotDep, knowledge: KnowledgeDep) -> dict[str, Any]:
+@quick
+async def ask(
+    body: FaqQueryIn, conversations: ConversationsDep, bot: BotDep, knowledge: KnowledgeDep
+) -> dict[str, Any]:
     """Ask the FAQ base."""
-    turn = await conversation.ask(context, knowledge, bot, _asked(bot, body, body.query))
+    turn = await conversations.ask(knowledge, bot, _asked(bot, body, body.query))
     if turn.answer.provider == "mute":
         return MUTED
-    return ok([_hit(turn.hits[entry.entry_id]) for entry in turn.answer.suggestions])
+    return ok([_hit(entry, turn.hits[entry.entry_id]) for entry in turn.answer.suggestions])
 
 
 def _asked(bot: asyncpg.Record, body: Thresholds, text: str) -> Asked:
@@ -82,10 +88,10 @@ def _asked(bot: asyncpg.Record, body: Thresholds, text: str) -> Asked:
     return Asked(body.from_user_id, text, best, suggest)
 
 
-def _hit(hit: FaqHit) -> dict[str, Any]:
+def _hit(entry: Ranked, hit: FaqHit) -> dict[str, Any]:
     return {
         "id": hit.doc_id,
-        "score": hit.confidence,
+        "score": entry.confidence,
         "post": hit.post,
         "replies": hit.replies,
         "categories": hit.categories,
@@ -99,7 +105,7 @@ def _service(turn: Turn, asked: Asked) -> dict[str, Any]:
         service |= {
             "docId": hit.doc_id,
             "post": hit.post,
-            "score": hit.confidence,
+            "score": turn.answer.best.confidence,
             "faqBestReplyThreshold": asked.best,
             "faqSuggReplyThreshold": asked.suggest,
             "categories": hit.categories,

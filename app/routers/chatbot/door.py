@@ -4,8 +4,7 @@ Both doors decide before the body is read. The decision belongs to the class of 
 so that no handler can forget it; a test walks all routes.
 """
 
-from collections.abc import Callable, Coroutine
-from typing import Annotated, Any
+from typing import Annotated
 
 import asyncpg
 from fastapi import Depends, Path, Request, Response
@@ -14,11 +13,12 @@ from fastapi.routing import APIRoute
 from app.domain.chat import SignatureError
 from app.errors import UnauthorizedError
 from app.routers.access import is_account_call
+from app.routers.chatbot.quick import Handler, short_way
 from app.routers.deps import get_context
-from app.services.chatbot import accounts, doors
+from app.services.chatbot import accounts
+from app.services.chatbot.conversation import Conversations
+from app.services.chatbot.doors import Doors
 from app.services.chatbot.knowledge import Knowledge
-
-Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 
 
 def wire_target(request: Request) -> bytes:
@@ -33,7 +33,7 @@ class SignedRoute(APIRoute):
 
     def get_route_handler(self) -> Handler:
         """Put the check of the signature before the handler."""
-        handler = super().get_route_handler()
+        handler = short_way(self, super().get_route_handler())
 
         async def signed(request: Request) -> Response:
             request.state.bot = await _signed_bot(request)
@@ -47,23 +47,28 @@ class DefaultRoute(APIRoute):
 
     def get_route_handler(self) -> Handler:
         """Find the bot before the handler."""
-        handler = super().get_route_handler()
+        handler = short_way(self, super().get_route_handler())
 
         async def found(request: Request) -> Response:
-            request.state.bot = await doors.default_bot(await get_context(request))
+            request.state.bot = await doors_of(request).default_bot()
             return await handler(request)
 
         return found
 
 
+def doors_of(request: Request) -> Doors:
+    """Return the doors that ``create_app`` made."""
+    doors: Doors = request.app.state.doors
+    return doors
+
+
 async def _signed_bot(request: Request) -> asyncpg.Record:
-    context = await get_context(request)
     client_id: str = request.path_params["clientId"]
     if is_account_call(request.scope):
-        return await accounts.find(context, client_id)
+        return await accounts.find(await get_context(request), client_id)
     try:
-        return await doors.signed_bot(
-            context, client_id, request.headers.get("authorization"), request.method, wire_target(request)
+        return await doors_of(request).signed_bot(
+            client_id, request.headers.get("authorization"), request.method, wire_target(request)
         )
     except SignatureError as error:
         raise UnauthorizedError(str(error)) from error
@@ -89,5 +94,12 @@ async def get_knowledge(request: Request) -> Knowledge:
     return knowledge
 
 
+async def get_conversations(request: Request) -> Conversations:
+    """Return what takes turns in this process."""
+    conversations: Conversations = request.app.state.conversations
+    return conversations
+
+
 BotDep = Annotated[asyncpg.Record, Depends(get_bot)]
+ConversationsDep = Annotated[Conversations, Depends(get_conversations)]
 KnowledgeDep = Annotated[Knowledge, Depends(get_knowledge)]

@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING
 
 import asyncpg
 
-from app.repositories import faq, faq_categories, faq_questions
+from app.domain.chat import Ranked
+from app.repositories import faq, faq_questions
 from app.repositories.database import Database
-from app.repositories.faq import FaqHit
 from app.repositories.faq_questions import Vector
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ class Knowledge:
         rows = await self._matcher.encode(texts)
         return [Vector(self.name, row.astype("<f2").tobytes()) for row in rows]
 
-    async def search(self, bot: asyncpg.Record, text: str, floor: float) -> list[FaqHit]:
+    async def search(self, bot: asyncpg.Record, text: str, floor: float) -> list[Ranked]:
         """Return the entries that resemble a text with at least ``floor``, best first.
 
         Args:
@@ -82,25 +82,7 @@ class Knowledge:
         if not len(base.index):
             return []
         found = await self._matcher.search(base.index, text)
-        ranked = [(int(match.entry_id), match.confidence) for match in found if match.confidence >= floor]
-        if not ranked:
-            return []
-        async with self._database.connection() as connection:
-            rows = await faq.hits(connection, bot["id"], [entry_id for entry_id, _ in ranked])
-            has_categories = any(row["category_id"] is not None for row in rows.values())
-            tree = await faq_categories.load(connection, bot["id"]) if has_categories else None
-        return [
-            FaqHit(
-                entry_id,
-                round(confidence, 4),
-                row["doc_id"],
-                row["post"],
-                row["replies"],
-                [step.label for step in tree.path(row["category_id"])] if tree else [],
-            )
-            for entry_id, confidence in ranked
-            if (row := rows.get(entry_id)) is not None
-        ]
+        return [Ranked(int(match.entry_id), round(match.confidence, 4)) for match in found if match.confidence >= floor]
 
     async def close(self) -> None:
         """Let the matcher's thread end, if there is one."""

@@ -137,6 +137,7 @@ class Person:
                 doc_id=doc_id,
             )
         )
+        self.sent.append(SentText(None, text, self.last_message_at))
 
     def update(self) -> ContactUpdate:
         """Return what changes on the contact's row."""
