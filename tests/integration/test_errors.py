@@ -16,6 +16,7 @@ from app.config import Settings
 from app.errors import AppError, ConflictError, NotFoundError, TooManyRequestsError, UnavailableError
 from app.main import create_app
 from app.routers.database_errors import StorageFullError, meaning
+from app.routers.fixed_paths import FixedPaths
 
 FAMILIES = [
     "/api/x",
@@ -99,6 +100,41 @@ async def test_a_method_that_is_not_there(broken: httpx2.AsyncClient, family: st
     assert status == expected(family, 405)
     assert "不支持此方法" in text
     assert answer.headers["allow"] == "POST, PUT, PATCH"
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE", "PROPFIND"])
+@pytest.mark.parametrize(
+    ("path", "allow"),
+    [
+        ("/api/contacts/import", "POST"),
+        ("/api/chatbot/faq/database/export", "GET"),
+        ("/api/chatbot/faq/database/inquiryrank", "GET"),
+        ("/api/v1/chatbot/a-bot/faq/database/export", "GET"),
+        ("/api/v1/chatbot/a-bot/faq/database/inquiryrank", "GET"),
+    ],
+)
+async def test_a_path_that_is_spelled_out_is_never_taken_for_an_id(
+    client: httpx2.AsyncClient, path: str, allow: str, method: str
+) -> None:
+    if method != allow:
+        answer = await client.request(method, path, json={})
+        assert answer.headers["allow"] == allow
+        assert answer.status_code == expected(path, 405)
+        if method != "HEAD":
+            assert "不支持此方法" in told(path, answer)[1]
+
+
+async def test_the_paths_above_are_all_that_are_spelled_out_beside_an_id(app: FastAPI) -> None:
+    fixed = FixedPaths(app.routes)
+    assert {path for path in app.openapi()["paths"] if fixed.instead_of("TRACE", path)} == {
+        "/api/contacts/import",
+        "/api/chatbot/faq/database/export",
+        "/api/chatbot/faq/database/inquiryrank",
+        "/api/v1/chatbot/{clientId}/faq/database/export",
+        "/api/v1/chatbot/{clientId}/faq/database/inquiryrank",
+    }
+    assert fixed.instead_of("POST", "/api/contacts/import") == []
+    assert fixed.instead_of("DELETE", "/api/chatbot/users/somebody/mute") == []  # ids of users may hold slashes
 
 
 @pytest.mark.parametrize("family", FAMILIES)
