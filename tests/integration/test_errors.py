@@ -2,6 +2,7 @@
 
 import errno
 import json
+import re
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -234,6 +235,22 @@ async def test_empty_query_values_are_as_good_as_none(client: httpx2.AsyncClient
     answer = await client.get("/api/followup-configs?is_active=&page=&page_size=5&position")
     assert answer.status_code == 200
     assert (await client.get("/api/followup-configs?is_active=maybe")).status_code == 422
+
+
+async def test_moments_in_queries_are_iso_8601_in_every_family(app: FastAPI, client: httpx2.AsyncClient) -> None:
+    moments = [
+        (method, path, parameter["name"])
+        for path, operations in app.openapi()["paths"].items()
+        for method, operation in operations.items()
+        for parameter in operation.get("parameters", ())
+        if parameter["in"] == "query" and "date-time" in json.dumps(parameter["schema"])
+    ]
+    assert ("get", "/api/followup-records", "sent_from") in moments
+    for method, path, name in moments:
+        for given in ("0.5", "-1", "1767225600", "1767225600000", "20260305", "2026-03-05_10:30", "nan"):
+            answer = await client.request(method, re.sub(r"\{[^}]*\}", "1", path), params={name: given})
+            status, text = told(path, answer)
+            assert (status, name in text) == (expected(path, 422), True), (path, given, text)
 
 
 async def test_signed_queries_stay_as_they_are(settings: Settings) -> None:
