@@ -6,6 +6,8 @@ from typing import Literal
 
 import asyncpg
 
+from app.repositories.protection import announce_people
+
 UserOrder = Literal["-lasttime", "lasttime", "-created", "created"]
 UserPlace = tuple[datetime, int]
 """Where a walk stands: the moment that it is ordered by, and the contact's id."""
@@ -121,6 +123,7 @@ async def search(
 
 async def mute(connection: asyncpg.Connection, bot_id: int, user_id: str, token: str, now: datetime) -> int | None:
     """Mute a user, who may be new; returns the contact's id, None where the user was muted already."""
+    await announce_people(connection)
     contact_id: int | None = await connection.fetchval(_MUTE, bot_id, user_id, token, now)
     return contact_id
 

@@ -87,6 +87,16 @@ async def lock(connection: asyncpg.Connection, contact_ids: Collection[int]) -> 
     return rows
 
 
+async def lock_free(connection: asyncpg.Connection, contact_ids: Collection[int]) -> set[int]:
+    """Lock those of these people whom nobody else has locked, without waiting; returns whom somebody else has."""
+    ids = list(contact_ids)
+    locked = {row["id"] for row in await connection.fetch(f"{_LOCK} SKIP LOCKED", ids)}
+    if len(locked) == len(ids):
+        return set()
+    there = await connection.fetch("SELECT id FROM contact WHERE id = ANY($1::bigint[])", ids)
+    return {row["id"] for row in there} - locked
+
+
 async def insert(
     connection: asyncpg.Connection, *, bot_id: int, card: Card, chat_token: str, now: datetime
 ) -> int | None:

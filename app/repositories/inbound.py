@@ -6,6 +6,8 @@ from datetime import datetime
 
 import asyncpg
 
+from app.repositories.protection import announce_people
+
 Row = asyncpg.Record
 
 _BOTS = """
@@ -172,13 +174,19 @@ async def ensure_contacts(
 ) -> tuple[dict[tuple[int, str], int], list[int]]:
     """Return contact ids by (bot id, user id) and those that are new: people (bot, user, token) are made if unknown."""
     keys = ([person[0] for person in people], [person[1] for person in people])
-    found = {(row["bot_id"], row["user_id"]): row["id"] for row in await connection.fetch(_FIND_CONTACTS, *keys)}
-    missing = [person for person in people if (person[0], person[1]) not in found]
-    if not missing:
-        return found, []
-    created = await connection.fetch(_CREATE_CONTACTS, *zip(*missing, strict=True), now)
-    rows = await connection.fetch(_FIND_CONTACTS, *keys)
-    return {(row["bot_id"], row["user_id"]): row["id"] for row in rows}, [row["id"] for row in created]
+    found = await _ids_of(connection, keys)
+    created: list[int] = []
+    while missing := [person for person in people if (person[0], person[1]) not in found]:
+        # In the order of all who write new people: the announcement, rows, then the unique index.
+        await announce_people(connection)
+        await lock_contacts(connection, sorted(found.values()))
+        created += [row["id"] for row in await connection.fetch(_CREATE_CONTACTS, *zip(*missing, strict=True), now)]
+        found = await _ids_of(connection, keys)  # whoever was erased between the two statements is missing again
+    return found, created
+
+
+async def _ids_of(connection: asyncpg.Connection, keys: tuple[list[int], list[str]]) -> dict[tuple[int, str], int]:
+    return {(row["bot_id"], row["user_id"]): row["id"] for row in await connection.fetch(_FIND_CONTACTS, *keys)}
 
 
 async def lock_contacts(connection: asyncpg.Connection, ids: Sequence[int]) -> dict[int, asyncpg.Record]:

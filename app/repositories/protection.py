@@ -24,6 +24,14 @@ from app.repositories.contacts import contains
 HASH_KEY = "identifier-hash-key"
 _DETAIL_KINDS = frozenset({IdentifierKind.PHONE, IdentifierKind.WECHAT, IdentifierKind.QQ, IdentifierKind.EMAIL})
 
+_NEWCOMERS = """
+    WITH new AS MATERIALIZED (SELECT id FROM contact WHERE id = ANY($1::bigint[]) AND created_at = $2),
+    announced AS MATERIALIZED (
+        SELECT pg_advisory_xact_lock_shared(hashtext('do_not_contact people')) WHERE EXISTS (SELECT FROM new)
+    )
+    SELECT new.id FROM new, announced
+"""
+
 _IDENTIFIERS = """
     SELECT id AS contact_id, bot_id, 'user' AS kind, user_id AS value FROM contact WHERE id = ANY($1::bigint[])
     UNION ALL
@@ -46,10 +54,12 @@ _CONTACTS_WITH = """
 """
 
 _COVERED = """
-    SELECT i.place
+    SELECT i.place, NULL AS hash_key
     FROM unnest($1::int[], $2::text[], $3::text[]) AS i(place, kind, value)
     WHERE EXISTS (SELECT FROM do_not_contact d WHERE d.kind = i.kind AND d.value = i.value)
        OR (i.kind = 'phone' AND EXISTS (SELECT FROM contact c WHERE c.phone = i.value AND c.do_not_contact))
+    UNION ALL
+    SELECT NULL, value FROM secret WHERE name = $4
 """
 
 _ENTRIES = """
@@ -122,14 +132,28 @@ class Listing:
     contact_id: int | None
 
 
-async def hold_list(connection: asyncpg.Connection, *, to_change: bool) -> None:
-    """Keep the list as it is until the transaction ends, or, ``to_change``, keep all others from relying on it.
+async def hold_list(connection: asyncpg.Connection) -> None:
+    """Have the list for oneself until the transaction ends; to be taken behind all rows of people.
 
-    Who writes a new person or detail reads the list, who changes the list looks for people: without this, each could
+    Who writes an identifier of a person reads the list, who changes the list looks for people: without this, each could
     miss what the other has not committed yet.
     """
-    function = "pg_advisory_xact_lock" if to_change else "pg_advisory_xact_lock_shared"
-    await connection.execute(f"SELECT {function}(hashtext('do_not_contact'))")
+    await connection.execute("SELECT pg_advisory_xact_lock(hashtext('do_not_contact'))")
+
+
+async def announce_people(connection: asyncpg.Connection) -> None:
+    """Let whoever lists user ids wait until this transaction has ended, because it may write new people."""
+    await connection.execute("SELECT pg_advisory_xact_lock_shared(hashtext('do_not_contact people'))")
+
+
+async def newcomers(connection: asyncpg.Connection, contact_ids: Collection[int], now: datetime) -> set[int]:
+    """Return those of these people who were written at this moment; announces them, if there are any."""
+    return {row["id"] for row in await connection.fetch(_NEWCOMERS, list(contact_ids), now)}
+
+
+async def bar_people(connection: asyncpg.Connection) -> None:
+    """Wait for all who announced new people, and have them wait for this transaction; to be taken before all else."""
+    await connection.execute("SELECT pg_advisory_xact_lock(hashtext('do_not_contact people'))")
 
 
 async def identifiers_of(connection: asyncpg.Connection, contact_ids: Collection[int]) -> list[Owned]:
@@ -173,16 +197,14 @@ async def covered(connection: asyncpg.Connection, identifiers: Iterable[Identifi
     asked = list(dict.fromkeys(identifiers))
     if not asked:
         return set()
-    rows = await connection.fetch(
-        _COVERED, list(range(len(asked))), [str(item.kind) for item in asked], [item.value for item in asked]
-    )
-    return {asked[row["place"]] for row in rows} | await _hashed(connection, asked)
+    columns = list(range(len(asked))), [str(item.kind) for item in asked], [item.value for item in asked]
+    rows = await connection.fetch(_COVERED, *columns, HASH_KEY)
+    key = next((row["hash_key"] for row in rows if row["place"] is None), None)
+    hashed = await _hashed(connection, asked, key) if key is not None else set()
+    return {asked[row["place"]] for row in rows if row["place"] is not None} | hashed
 
 
-async def _hashed(connection: asyncpg.Connection, identifiers: Sequence[Identifier]) -> set[Identifier]:
-    key = await hash_key(connection)
-    if key is None:
-        return set()
+async def _hashed(connection: asyncpg.Connection, identifiers: Sequence[Identifier], key: str) -> set[Identifier]:
     digests = {digest(item, key): item for item in identifiers}
     rows = await connection.fetch(
         "SELECT value FROM do_not_contact WHERE kind = 'hash' AND value = ANY($1::text[])", list(digests)

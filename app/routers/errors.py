@@ -1,5 +1,6 @@
 """Every error that can leave a handler, turned into the dialect of its family."""
 
+from collections.abc import Iterable
 from http import HTTPStatus
 
 import structlog
@@ -11,10 +12,10 @@ from starlette.routing import Match
 from app.errors import AppError, InvalidInputError
 from app.routers.database_errors import FAULTS, meaning
 from app.routers.dialects import dialect_of
+from app.routers.fixed_paths import METHODS
 
 log = structlog.get_logger(__name__)
 
-_METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
 _STATUS_TEXT = {
     HTTPStatus.NOT_FOUND: "没有这个地址 (no such path)",
     HTTPStatus.METHOD_NOT_ALLOWED: "该地址不支持此方法 (method not allowed)",
@@ -44,6 +45,14 @@ def answer_unforeseen(request: Request, error: Exception) -> Response:
     return dialect_of(request.url.path).error(AppError("服务内部错误,已记录 (internal error, it has been logged)"))
 
 
+def method_not_allowed(path: str, methods: Iterable[str]) -> Response:
+    """Answer 405 in the dialect of the path and name the methods that it has."""
+    status = HTTPStatus.METHOD_NOT_ALLOWED
+    response = dialect_of(path).error(_PlainError(status, _STATUS_TEXT[status]))
+    response.headers["Allow"] = ", ".join(methods)
+    return response
+
+
 async def _app_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, AppError)  # noqa: S101 - registered for this class
     return dialect_of(request.url.path).error(error)
@@ -60,11 +69,11 @@ async def _framework(request: Request, error: Exception) -> Response:
         # FastAPI answers 400 for bytes that are no text; here all bad input is one family of answers.
         problem = InvalidInputError("请求体不是有效的 JSON (the body is not valid JSON)", field=("body",))
         return dialect_of(request.url.path).error(problem)
+    if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+        return method_not_allowed(request.url.path, _allowed(request))
     message = _STATUS_TEXT.get(HTTPStatus(error.status_code), str(error.detail))
     response = dialect_of(request.url.path).error(_PlainError(error.status_code, message))
     response.headers.update(error.headers or {})
-    if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
-        response.headers["Allow"] = ", ".join(_allowed(request))
     return response
 
 
@@ -79,5 +88,5 @@ async def _fault(request: Request, error: Exception) -> Response:
 def _allowed(request: Request) -> list[str]:
     """Return the methods of a path; the framework names those of one route, and a path often has several."""
     routes = request.app.router.routes
-    scopes = {method: {**request.scope, "method": method} for method in _METHODS}
+    scopes = {method: {**request.scope, "method": method} for method in METHODS}
     return [method for method, scope in scopes.items() if any(r.matches(scope)[0] is Match.FULL for r in routes)]

@@ -9,6 +9,7 @@ import asyncpg
 from app.domain.followup import Reason
 from app.errors import ConflictError, InvalidInputError
 from app.repositories import audit, bots, contacts
+from app.repositories import protection as listing
 from app.repositories.contacts import Card
 from app.services import protection
 from app.services.context import Context
@@ -45,6 +46,7 @@ async def create(context: Context, new: NewContact, *, actor: str) -> tuple[int,
         bot_id = await bots.resolve(connection, new.bot)
         if bot_id is None:
             raise InvalidInputError(f"没有渠道 {new.bot} (no bot {new.bot})", field=("body", "bot"))
+        await listing.announce_people(connection)
         contact_id = await contacts.insert(connection, bot_id=bot_id, card=card, chat_token=chat_token, now=now)
         if contact_id is None:
             raise await _taken(connection, bot_id, card.user_id)

@@ -28,9 +28,11 @@ async def erase(context: Context, contact_id: int, *, actor: str) -> None:
     fresh_key = context.ids.token()
 
     async def work(connection: asyncpg.Connection) -> None:
-        sharing = await protection.sharing(connection, [contact_id])
-        await contacts.lock(connection, {contact_id, *sharing})
+        # Found without a lock: all rows are then locked in one go, in the order of their ids.
+        await contacts.lock(connection, {contact_id, *await protection.sharing(connection, [contact_id])})
         await protection.lock_contact(connection, contact_id)
+        await listing.hold_list(connection)
+        sharing = await protection.lock_sharing(connection, [contact_id])
         owned = await listing.identifiers_of(connection, [contact_id])
         identifiers = list(dict.fromkeys(item.identifier for item in owned))
         key = await listing.ensure_hash_key(connection, fresh_key)

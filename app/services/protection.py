@@ -7,8 +7,13 @@
 3.  Sequences end at once and for good; lifting the protection never starts one again.
 4.  Lifting takes off the list what came through the person. What was listed by itself, came through somebody else,
     or is what is left of an erased person keeps protecting, and the answer says so.
+
+Locks are taken in one order, each in one mode, so that nobody waits in a circle: the announcement of new people, then
+the rows of people by id, then the list. Whoever holds the list waits for no row any more: those who only then turn out
+to share an identifier are locked if nobody else has them; else the transaction makes way and is repeated.
 """
 
+import asyncio
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -25,6 +30,7 @@ from app.services.transactions import in_transaction
 
 OPERATOR = "operator"
 LISTED = "listed"
+_LOOK_AGAIN_SECONDS = (0.002, 0.004, 0.008, 0.016, 0.032, 0.064)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +64,8 @@ async def protect(
 ) -> None:
     """Protect people: list all their identifiers, flag them and whoever shares one, end their sequences, audit it.
 
-    Belongs in the caller's transaction, which is to be repeated on ``DeadlockDetectedError``: rows of people who share
-    an identifier are locked here, perhaps after others.
+    Belongs in the caller's transaction, which is to be repeated on ``DeadlockDetectedError`` (``lock_sharing``), and
+    locks no rows of people afterwards.
 
     Args:
         connection: A raw connection inside a transaction.
@@ -71,13 +77,48 @@ async def protect(
     """
     if not contact_ids:
         return
-    await repository.hold_list(connection, to_change=True)
-    same = await sharing(connection, contact_ids)
-    await contacts.lock(connection, {*contact_ids, *same})
+    await contacts.lock(connection, contact_ids)
+    await repository.hold_list(connection)
+    await _protect(connection, contact_ids, reason=reason, actor=actor, now=now, note=note)
+
+
+async def _protect(
+    connection: asyncpg.Connection,
+    contact_ids: Collection[int],
+    *,
+    reason: str,
+    actor: str,
+    now: datetime,
+    note: str | None = None,
+) -> None:
+    """Protect people whose rows are locked, holding the list or being sure that nobody shares an identifier."""
+    same = await lock_sharing(connection, contact_ids)
     owned = await repository.identifiers_of(connection, contact_ids)
     await repository.add(connection, owned, note or reason, now)
-    found = await repository.contacts_with(connection, list({item.identifier for item in owned}))
-    await refuse(connection, {*contact_ids, *_all(found)}, reason=reason, actor=actor, now=now)
+    await refuse(connection, {*contact_ids, *same}, reason=reason, actor=actor, now=now)
+
+
+async def lock_sharing(connection: asyncpg.Connection, contact_ids: Collection[int]) -> set[int]:
+    """Lock and return the people who share an identifier with these locked ones, themselves included."""
+    same = await sharing(connection, contact_ids)
+    await lock_late(connection, same - set(contact_ids))
+    return same
+
+
+async def lock_late(connection: asyncpg.Connection, contact_ids: Collection[int]) -> None:
+    """Lock people behind the list; looks again for some time, but never waits where PostgreSQL could see a circle.
+
+    Raises:
+        DeadlockDetectedError: somebody keeps one of them, perhaps because we are in their way.
+    """
+    held = set(contact_ids)
+    for pause in (0, *_LOOK_AGAIN_SECONDS):
+        if not held:
+            return
+        await asyncio.sleep(pause)
+        held = await contacts.lock_free(connection, held)
+    if held:
+        raise asyncpg.DeadlockDetectedError("somebody keeps a person, and may be waiting for us")
 
 
 async def refuse(
@@ -111,14 +152,21 @@ async def apply_list(
 ) -> set[int]:
     """Protect those of these people whose identifiers are covered already; returns them.
 
-    To be called for new people and whenever somebody's phone, user id or contact details change.
+    To be called for new people and whenever somebody's phone, user id or contact details change. The rows of these
+    people are locked already; no others may be locked afterwards, unless these are new and have only a user id.
     """
-    await repository.hold_list(connection, to_change=False)
+    if not contact_ids:
+        return set()
+    new = await repository.newcomers(connection, contact_ids, now)
     owned = await repository.identifiers_of(connection, contact_ids)
+    # Nobody shares a new user id, and who wants to list it waits for the announcement: no need to hold the list.
+    if any(item.contact_id not in new or item.identifier.kind is not IdentifierKind.USER for item in owned):
+        await repository.hold_list(connection)
     covered = await repository.covered(connection, (item.identifier for item in owned))
-    hit = sorted({item.contact_id for item in owned if item.identifier in covered})
-    await protect(connection, contact_ids=hit, reason=LISTED, actor=actor, now=now)
-    return set(hit)
+    hit = {item.contact_id for item in owned if item.identifier in covered}
+    if hit:
+        await _protect(connection, hit, reason=LISTED, actor=actor, now=now)
+    return hit
 
 
 async def protect_contact(context: Context, contact_id: int, *, note: str | None, actor: str) -> None:
@@ -140,6 +188,7 @@ async def lift(context: Context, contact_id: int, *, actor: str) -> None:
 
     async def work(connection: asyncpg.Connection) -> None:
         await lock_contact(connection, contact_id)
+        await repository.hold_list(connection)
         owned = await repository.identifiers_of(connection, [contact_id])
         entries = await repository.entries_for(connection, [item.identifier for item in owned])
         foreign = [entry for entry in entries if entry.contact_id != contact_id]
@@ -163,13 +212,16 @@ async def list_identifiers(context: Context, wanted: Sequence[Wanted], *, actor:
             subjects.setdefault(Identifier(verdict.kind, verdict.value), item.reason)
 
     async def work(connection: asyncpg.Connection) -> tuple[set[tuple[str, str]], dict[Identifier, set[int]]]:
-        await repository.hold_list(connection, to_change=True)
+        await repository.bar_people(connection)
+        known = _all(await repository.contacts_with(connection, list(subjects)))
+        await contacts.lock(connection, known | await sharing(connection, known))
+        await repository.hold_list(connection)
         people = await repository.contacts_with(connection, list(subjects))
-        same = await sharing(connection, sorted(_all(people)))
-        await contacts.lock(connection, _all(people) | same)
+        await lock_late(connection, _all(people) - known)  # who took on one of them meanwhile
         entries = [(str(subject.kind), subject.value, reason) for subject, reason in subjects.items()]
         new = await repository.add_independent(connection, entries, now)
-        await protect(connection, contact_ids=sorted(_all(people)), reason=LISTED, actor=actor, now=now)
+        if people:
+            await _protect(connection, _all(people), reason=LISTED, actor=actor, now=now)
         listing = audit.Entry(reason=LISTED, detail={"entries": len(new)})
         await audit.write(connection, now, actor=actor, action="list_identifiers", entries=[listing] if new else [])
         return new, people
@@ -189,6 +241,7 @@ async def unlist(context: Context, entry_id: int, *, actor: str) -> None:
     now = context.clock.now()
 
     async def work(connection: asyncpg.Connection) -> None:
+        await repository.hold_list(connection)
         row = await repository.lock_entry(connection, entry_id)
         if row is None:
             raise NotFoundError(f"勿扰名单上没有 id 为 {entry_id} 的条目 (no entry {entry_id} on the list)")
@@ -205,7 +258,7 @@ async def unlist(context: Context, entry_id: int, *, actor: str) -> None:
     await in_transaction(context, work)
 
 
-async def sharing(connection: asyncpg.Connection, contact_ids: Sequence[int]) -> set[int]:
+async def sharing(connection: asyncpg.Connection, contact_ids: Collection[int]) -> set[int]:
     """Return the people who share an identifier with these, themselves included."""
     owned = await repository.identifiers_of(connection, contact_ids)
     return _all(await repository.contacts_with(connection, list({item.identifier for item in owned})))

@@ -2,6 +2,7 @@
 
 import errno
 import json
+import re
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -16,6 +17,7 @@ from app.config import Settings
 from app.errors import AppError, ConflictError, NotFoundError, TooManyRequestsError, UnavailableError
 from app.main import create_app
 from app.routers.database_errors import StorageFullError, meaning
+from app.routers.fixed_paths import FixedPaths
 
 FAMILIES = [
     "/api/x",
@@ -99,6 +101,41 @@ async def test_a_method_that_is_not_there(broken: httpx2.AsyncClient, family: st
     assert status == expected(family, 405)
     assert "不支持此方法" in text
     assert answer.headers["allow"] == "POST, PUT, PATCH"
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE", "PROPFIND"])
+@pytest.mark.parametrize(
+    ("path", "allow"),
+    [
+        ("/api/contacts/import", "POST"),
+        ("/api/chatbot/faq/database/export", "GET"),
+        ("/api/chatbot/faq/database/inquiryrank", "GET"),
+        ("/api/v1/chatbot/a-bot/faq/database/export", "GET"),
+        ("/api/v1/chatbot/a-bot/faq/database/inquiryrank", "GET"),
+    ],
+)
+async def test_a_path_that_is_spelled_out_is_never_taken_for_an_id(
+    client: httpx2.AsyncClient, path: str, allow: str, method: str
+) -> None:
+    if method != allow:
+        answer = await client.request(method, path, json={})
+        assert answer.headers["allow"] == allow
+        assert answer.status_code == expected(path, 405)
+        if method != "HEAD":
+            assert "不支持此方法" in told(path, answer)[1]
+
+
+async def test_the_paths_above_are_all_that_are_spelled_out_beside_an_id(app: FastAPI) -> None:
+    fixed = FixedPaths(app.routes)
+    assert {path for path in app.openapi()["paths"] if fixed.instead_of("TRACE", path)} == {
+        "/api/contacts/import",
+        "/api/chatbot/faq/database/export",
+        "/api/chatbot/faq/database/inquiryrank",
+        "/api/v1/chatbot/{clientId}/faq/database/export",
+        "/api/v1/chatbot/{clientId}/faq/database/inquiryrank",
+    }
+    assert fixed.instead_of("POST", "/api/contacts/import") == []
+    assert fixed.instead_of("DELETE", "/api/chatbot/users/somebody/mute") == []  # ids of users may hold slashes
 
 
 @pytest.mark.parametrize("family", FAMILIES)
@@ -198,6 +235,22 @@ async def test_empty_query_values_are_as_good_as_none(client: httpx2.AsyncClient
     answer = await client.get("/api/followup-configs?is_active=&page=&page_size=5&position")
     assert answer.status_code == 200
     assert (await client.get("/api/followup-configs?is_active=maybe")).status_code == 422
+
+
+async def test_moments_in_queries_are_iso_8601_in_every_family(app: FastAPI, client: httpx2.AsyncClient) -> None:
+    moments = [
+        (method, path, parameter["name"])
+        for path, operations in app.openapi()["paths"].items()
+        for method, operation in operations.items()
+        for parameter in operation.get("parameters", ())
+        if parameter["in"] == "query" and "date-time" in json.dumps(parameter["schema"])
+    ]
+    assert ("get", "/api/followup-records", "sent_from") in moments
+    for method, path, name in moments:
+        for given in ("0.5", "-1", "1767225600", "1767225600000", "20260305", "2026-03-05_10:30", "nan"):
+            answer = await client.request(method, re.sub(r"\{[^}]*\}", "1", path), params={name: given})
+            status, text = told(path, answer)
+            assert (status, name in text) == (expected(path, 422), True), (path, given, text)
 
 
 async def test_signed_queries_stay_as_they_are(settings: Settings) -> None:

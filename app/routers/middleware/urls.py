@@ -6,10 +6,12 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.errors import InvalidInputError
 from app.routers.dialects import dialect_of, is_follow_up
+from app.routers.errors import method_not_allowed
+from app.routers.fixed_paths import FixedPaths
 
 
 class UrlMiddleware:
-    """Refuses what is no text; drops empty query values of the follow-up family.
+    """Refuses what is no text and methods that a spelled-out path does not have; drops empty follow-up query values.
 
     Front ends send ``?is_active=`` for a filter that is not chosen, and an empty value is no boolean and no number.
     URLs of the chatbot family are signed as they are and stay untouched.
@@ -17,6 +19,7 @@ class UrlMiddleware:
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
+        self._fixed: FixedPaths | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Refuse the request or pass it on with its URL mended."""
@@ -29,9 +32,17 @@ class UrlMiddleware:
                 )
                 await response(scope, receive, send)
                 return
+            if methods := self._fixed_paths(scope).instead_of(scope["method"], path):
+                await method_not_allowed(path, methods)(scope, receive, send)
+                return
             if query and is_follow_up(path):
                 scope["query_string"] = _without_empty(query)
         await self._app(scope, receive, send)
+
+    def _fixed_paths(self, scope: Scope) -> FixedPaths:
+        if self._fixed is None:  # the routes are complete when the first request comes
+            self._fixed = FixedPaths(scope["app"].routes)
+        return self._fixed
 
 
 def _is_text(quoted: bytes) -> bool:

@@ -5,8 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, Field
 
-from app.schemas.common import Output, Storable, WireMoment
-from app.schemas.followup.records import QueryMoment
+from app.schemas.common import Output, QueryMoment, Storable, WireMoment
 
 _FIRST_YEAR, _LAST_YEAR = 2000, 2100
 

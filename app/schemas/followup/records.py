@@ -1,27 +1,11 @@
 """Wire shapes of records: what was sent, or tried."""
 
-import re
-from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic import BeforeValidator, Field
 
-from app.schemas.common import MAX_ID, Output, WireMoment
+from app.schemas.common import MAX_ID, Output, QueryMoment, WireMoment
 from app.schemas.followup.configs import Filter
-
-_FIRST_YEAR, _LAST_YEAR = 1970, 9998
-_LOST_PLUS = re.compile(r"(T[\d:.]+) (?=\d\d:?\d\d$)")
-
-
-def _restore_plus(value: Any) -> Any:
-    """Give a zone its plus back, which an unescaped address turns into a space."""
-    return _LOST_PLUS.sub(r"\1+", value) if isinstance(value, str) else value
-
-
-def _in_utc(value: datetime) -> datetime:
-    if not _FIRST_YEAR <= value.year <= _LAST_YEAR:
-        raise ValueError(f"年份须在 {_FIRST_YEAR} 与 {_LAST_YEAR} 之间 (the year is out of range)")
-    return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
 
 
 def _split(value: Any) -> Any:
@@ -30,8 +14,6 @@ def _split(value: Any) -> Any:
     return [name for part in parts for name in part.split(",") if name] if isinstance(parts, list) else value
 
 
-QueryMoment = Annotated[datetime, BeforeValidator(_restore_plus), AfterValidator(_in_utc)]
-"""ISO-8601; without a zone it is UTC, like the moments in answers."""
 RecordStatus = Literal["reserved", "sent", "failed", "unknown", "not_sent"]
 RecordKind = Literal["opening", "script", "manual", "test"]
 

@@ -9,6 +9,7 @@ import structlog
 
 from app.errors import InvalidInputError
 from app.repositories import bots, contact_import, contacts
+from app.repositories import protection as listing
 from app.repositories.contacts import Card
 from app.services.contacts import GENERATED_PREFIX, follow_up_on_changes
 from app.services.context import Context
@@ -111,6 +112,7 @@ class _Import:
 
     async def _write(self, connection: asyncpg.Connection, rows: Sequence[ImportRow]) -> tuple[Plan, int]:
         now, ids = self._context.clock.now(), self._context.ids
+        await listing.announce_people(connection)
         named = await bots.resolve_many(connection, {row.bot for row in rows if row.bot is not None})
         default_bot = await bots.resolve(connection, None)
         if default_bot is None:
