@@ -48,7 +48,8 @@ _TEXTS = {
     "The same for any bot, as Chatopera's SDKs call it: signed with the bot's secret, always HTTP 200, see rc.",
     Tag.OUTBOUND: "智能外呼:拨打、录音、状态,以及节点与线路的设置。"
     "Outbound calls: placing them, transcripts and recordings, statuses; nodes and lines.",
-    Tag.MEDIATION: "调解案件:案件、当事人与协议,是外呼的对象。Mediation cases: parties and agreements that calls are about.",
+    Tag.MEDIATION: "调解案件:案件、当事人与协议,是外呼的对象。"
+    "Mediation cases: parties and agreements that calls are about.",
     Tag.CALENDAR: "日历:法定节假日与调休,在内置数据之上补充或覆盖。"
     "Calendar: statutory holidays and working weekends, added to or instead of the built-in data.",
     Tag.OPERATION: "运行:存活、就绪与指标。Operation: liveness, readiness and metrics.",
