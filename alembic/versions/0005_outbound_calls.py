@@ -317,6 +317,13 @@ def upgrade() -> None:
     op.create_index("ix_mediation_party_contact_id", "mediation_party", ["contact_id"], unique=False)
     op.create_index("ix_mediation_party_person_id", "mediation_party", ["person_id"], unique=False)
     op.create_index(
+        "ix_mediation_party_phone",
+        "mediation_party",
+        ["phone"],
+        unique=False,
+        postgresql_where=sa.text("phone IS NOT NULL"),
+    )
+    op.create_index(
         "uq_mediation_party_mediation_id_person_id", "mediation_party", ["mediation_id", "person_id"], unique=True
     )
     for statement in EVENT_TRIGGERS:
@@ -328,6 +335,9 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     op.drop_index("uq_mediation_party_mediation_id_person_id", table_name="mediation_party")
+    op.drop_index(
+        "ix_mediation_party_phone", table_name="mediation_party", postgresql_where=sa.text("phone IS NOT NULL")
+    )
     op.drop_index("ix_mediation_party_person_id", table_name="mediation_party")
     op.drop_index("ix_mediation_party_contact_id", table_name="mediation_party")
     op.drop_table("mediation_party")

@@ -1,7 +1,7 @@
 """The outbound family: calls, what became of them, and the cases, nodes and lines behind them."""
 
-from fastapi import APIRouter
+from app.routers.outbound import cases
 
-routers: tuple[APIRouter, ...] = ()
+routers = (cases.router,)
 
 __all__ = ["routers"]
