@@ -37,6 +37,13 @@ class CallRef:
     provider_task_id: str | None
     created_at: datetime
     placed_at: datetime | None
+    cancel_requested_at: datetime | None = None
+    """When somebody asked that it be given up, if anybody did."""
+    script_id: str = ""
+    name: str = ""
+    honorific: str | None = None
+    variables: Mapping[str, str] = field(default_factory=dict)
+    """What the call was placed with; only a simulator needs name, honorific and variables, to tell what it said."""
 
 
 @dataclass(frozen=True, slots=True)
