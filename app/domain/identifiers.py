@@ -84,16 +84,6 @@ def masked_phone(phone: str) -> str:
     return f"{phone[:head]}****{phone[-tail:]}" if phone else phone
 
 
-def is_dialable(phone: str | None) -> bool:
-    """Tell whether a stored phone is a valid number: E.164, which is how ``normalise_phone`` marks those."""
-    if phone is None or not phone.startswith("+"):
-        return False
-    try:
-        return bool(phonenumbers.is_valid_number(phonenumbers.parse(phone, None)))
-    except phonenumbers.NumberParseException:
-        return False
-
-
 def identifier(kind: IdentifierKind, text: str) -> Identifier:
     """Read an identifier that somebody wrote down.
 

@@ -6,7 +6,8 @@ from typing import Annotated, Any
 import asyncpg
 from fastapi import APIRouter, Path, Request
 
-from app.domain.identifiers import is_dialable, masked_phone, national_phone
+from app.domain.dialing.numbers import is_dialable
+from app.domain.identifiers import masked_phone, national_phone
 from app.repositories.cases import CaseFilter
 from app.routers.actors import ActorDep
 from app.routers.deps import ContextDep
