@@ -45,6 +45,7 @@ from app.services.chatbot.demonstration import load_faq
 from app.services.chatbot.knowledge import Knowledge
 from app.services.context import Context
 from app.services.live import LiveHistory
+from app.services.live_calls import LiveCalls
 from app.services.metrics import Metrics
 
 log = structlog.get_logger(__name__)
@@ -89,6 +90,7 @@ def create_app(settings: Settings, *, clock: Clock | None = None, ids: IdSource 
         messenger=WebhookMessenger(http),
     )
     live = LiveHistory(context.database)
+    live_calls = LiveCalls(context.database)
     knowledge = Knowledge(context.database)
     runner = Runner(context) if settings.jobs else None
     metrics = Metrics(context.database)
@@ -106,6 +108,7 @@ def create_app(settings: Settings, *, clock: Clock | None = None, ids: IdSource 
                 if runner is not None:
                     await runner.stop()
                 await live.close()
+                await live_calls.close()
                 await knowledge.close()
                 await http.close()
                 await context.database.close()
@@ -121,6 +124,7 @@ def create_app(settings: Settings, *, clock: Clock | None = None, ids: IdSource 
     )
     app.state.context = context
     app.state.live = live
+    app.state.live_calls = live_calls
     app.state.knowledge = knowledge
     app.state.runner = runner
     app.state.metrics = metrics

@@ -1,7 +1,8 @@
 """The outbound family: calls, what became of them, and the cases, nodes and lines behind them."""
 
-from app.routers.outbound import cases, nodes
+from app.routers.outbound import cases, jobs, log, nodes, records, stream
 
-routers = (cases.router, nodes.router)
+# The more particular paths first: "stream" looks like a job's id.
+routers = (log.router, stream.router, jobs.router, records.router, nodes.router, cases.router)
 
 __all__ = ["routers"]
