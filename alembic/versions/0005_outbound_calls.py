@@ -316,6 +316,13 @@ def upgrade() -> None:
     op.create_index("ix_mediation_party_contact_id", "mediation_party", ["contact_id"], unique=False)
     op.create_index("ix_mediation_party_person_id", "mediation_party", ["person_id"], unique=False)
     op.create_index(
+        "ix_mediation_party_phone",
+        "mediation_party",
+        ["phone"],
+        unique=False,
+        postgresql_where=sa.text("phone IS NOT NULL"),
+    )
+    op.create_index(
         "uq_mediation_party_mediation_id_person_id", "mediation_party", ["mediation_id", "person_id"], unique=True
     )
     op.add_column("idempotency_key", sa.Column("answer", postgresql.JSONB(astext_type=sa.Text()), nullable=True))
@@ -329,6 +336,9 @@ def upgrade() -> None:
 def downgrade() -> None:
     op.drop_column("idempotency_key", "answer")
     op.drop_index("uq_mediation_party_mediation_id_person_id", table_name="mediation_party")
+    op.drop_index(
+        "ix_mediation_party_phone", table_name="mediation_party", postgresql_where=sa.text("phone IS NOT NULL")
+    )
     op.drop_index("ix_mediation_party_person_id", table_name="mediation_party")
     op.drop_index("ix_mediation_party_contact_id", table_name="mediation_party")
     op.drop_table("mediation_party")

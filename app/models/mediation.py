@@ -71,6 +71,7 @@ class MediationParty(Base):
         Index("uq_mediation_party_mediation_id_person_id", "mediation_id", "person_id", unique=True),
         Index("ix_mediation_party_contact_id", "contact_id"),
         Index("ix_mediation_party_person_id", "person_id"),
+        Index("ix_mediation_party_phone", "phone", postgresql_where=text("phone IS NOT NULL")),
     )
 
     id: Mapped[BigId]

@@ -126,7 +126,7 @@ def settings(database_url: str, tmp_path: Path) -> Settings:
 
 
 async def test_what_one_process_writes_holds_in_the_batches_of_all(
-    app: FastAPI, client: httpx2.AsyncClient, settings: Settings, clock: ManualClock, database: Database
+    client: httpx2.AsyncClient, settings: Settings, clock: ManualClock, database: Database
 ) -> None:
     contact = await add_contact(client, position="测试")
     config = await client.post("/api/followup-configs", json={"name": "测试", "position": "测试"})
