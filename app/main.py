@@ -21,6 +21,7 @@ from app.jobs.runner import Runner
 from app.repositories.database import Database
 from app.routers import (
     bots,
+    calendar,
     chatbot,
     contact_records,
     contacts,
@@ -31,6 +32,7 @@ from app.routers import (
     followup_scripts,
     health,
     messages,
+    outbound,
     protection,
     sends,
     webchat,
@@ -60,6 +62,8 @@ _ROUTERS = (
     bots.router,
     messages.router,
     webchat.router,
+    *outbound.routers,
+    calendar.router,
     *chatbot.routers,
     health.router,
     docs.router,
@@ -121,6 +125,7 @@ def create_app(settings: Settings, *, clock: Clock | None = None, ids: IdSource 
     app.state.runner = runner
     app.state.metrics = metrics
     app.state.readiness = health.default_checks(context)
+    app.state.warnings = health.default_warnings(context)
     if runner is not None:
         app.state.readiness["loops"] = health.loops_check(runner.heartbeats)
     install_error_handlers(app)

@@ -73,6 +73,17 @@ def upgrade() -> None:
     op.create_index("ix_call_event_call_id_id", "call_event", ["call_id", "id"], unique=False)
     op.create_index("ix_call_event_transaction_id_id", "call_event", ["transaction_id", "id"], unique=False)
     op.create_table(
+        "call_poll",
+        sa.Column("call_id", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("next_poll_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("polled_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("polls", sa.Integer(), server_default=sa.text("0"), nullable=False),
+        sa.Column("failures", sa.SmallInteger(), server_default=sa.text("0"), nullable=False),
+        sa.PrimaryKeyConstraint("call_id", name=op.f("pk_call_poll")),
+        postgresql_with={"fillfactor": "80"},
+    )
+    op.create_index("ix_call_poll_next_poll_at", "call_poll", ["next_poll_at", "call_id"], unique=False)
+    op.create_table(
         "caller_line",
         sa.Column("id", sa.String(length=64), nullable=False),
         sa.Column("name", sa.String(length=128), nullable=False),
@@ -117,6 +128,7 @@ def upgrade() -> None:
         sa.Column("party_id", sa.BigInteger(), nullable=False),
         sa.Column("round", sa.SmallInteger(), nullable=False),
         sa.Column("state", sa.String(length=16), server_default="planned", nullable=False),
+        sa.Column("is_series", sa.Boolean(), server_default=sa.text("false"), nullable=False),
         sa.Column("due_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("reason", sa.String(length=32), nullable=True),
         sa.Column("reason_until", sa.DateTime(timezone=True), nullable=True),
@@ -184,9 +196,6 @@ def upgrade() -> None:
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("placed_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("polled_at", sa.DateTime(timezone=True), nullable=True),
-        sa.Column("next_poll_at", sa.DateTime(timezone=True), nullable=True),
-        sa.Column("polls", sa.Integer(), server_default=sa.text("0"), nullable=False),
-        sa.Column("poll_failures", sa.SmallInteger(), server_default=sa.text("0"), nullable=False),
         sa.Column("gives_up_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("cancel_requested_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("answered_at", sa.DateTime(timezone=True), nullable=True),
@@ -205,9 +214,6 @@ def upgrade() -> None:
         sa.CheckConstraint(
             "status IN ('Scheduling', 'Executing', 'Succeeded', 'Paused', 'Failed', 'Cancelled', 'Drafted')",
             name=op.f("ck_outbound_call_status"),
-        ),
-        sa.CheckConstraint(
-            "next_poll_at IS NULL OR ended_at IS NULL", name=op.f("ck_outbound_call_polled_while_active")
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_outbound_call")),
         postgresql_with={"fillfactor": "80"},
@@ -232,13 +238,6 @@ def upgrade() -> None:
         ["contact_id", "id"],
         unique=False,
         postgresql_where=sa.text("contact_id IS NOT NULL"),
-    )
-    op.create_index(
-        "ix_outbound_call_next_poll_at",
-        "outbound_call",
-        ["next_poll_at"],
-        unique=False,
-        postgresql_where=sa.text("next_poll_at IS NOT NULL"),
     )
     op.create_index(
         "ix_outbound_call_person_id_id",
@@ -317,8 +316,16 @@ def upgrade() -> None:
     op.create_index("ix_mediation_party_contact_id", "mediation_party", ["contact_id"], unique=False)
     op.create_index("ix_mediation_party_person_id", "mediation_party", ["person_id"], unique=False)
     op.create_index(
+        "ix_mediation_party_phone",
+        "mediation_party",
+        ["phone"],
+        unique=False,
+        postgresql_where=sa.text("phone IS NOT NULL"),
+    )
+    op.create_index(
         "uq_mediation_party_mediation_id_person_id", "mediation_party", ["mediation_id", "person_id"], unique=True
     )
+    op.add_column("idempotency_key", sa.Column("answer", postgresql.JSONB(astext_type=sa.Text()), nullable=True))
     for statement in EVENT_TRIGGERS:
         op.execute(statement)
     for number, task_name, call_type in NODES:
@@ -327,7 +334,11 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
+    op.drop_column("idempotency_key", "answer")
     op.drop_index("uq_mediation_party_mediation_id_person_id", table_name="mediation_party")
+    op.drop_index(
+        "ix_mediation_party_phone", table_name="mediation_party", postgresql_where=sa.text("phone IS NOT NULL")
+    )
     op.drop_index("ix_mediation_party_person_id", table_name="mediation_party")
     op.drop_index("ix_mediation_party_contact_id", table_name="mediation_party")
     op.drop_table("mediation_party")
@@ -358,11 +369,6 @@ def downgrade() -> None:
         "ix_outbound_call_person_id_id", table_name="outbound_call", postgresql_where=sa.text("person_id IS NOT NULL")
     )
     op.drop_index(
-        "ix_outbound_call_next_poll_at",
-        table_name="outbound_call",
-        postgresql_where=sa.text("next_poll_at IS NOT NULL"),
-    )
-    op.drop_index(
         "ix_outbound_call_contact_id_id", table_name="outbound_call", postgresql_where=sa.text("contact_id IS NOT NULL")
     )
     op.drop_index(
@@ -386,6 +392,8 @@ def downgrade() -> None:
     op.drop_table("mediation_node")
     op.drop_table("mediation_case")
     op.drop_table("caller_line")
+    op.drop_index("ix_call_poll_next_poll_at", table_name="call_poll")
+    op.drop_table("call_poll")
     op.drop_index("ix_call_event_transaction_id_id", table_name="call_event")
     op.drop_index("ix_call_event_call_id_id", table_name="call_event")
     op.drop_table("call_event")

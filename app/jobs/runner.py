@@ -52,6 +52,7 @@ class Runner:
             "sweep": _Entry(passes.sweep, 30.0),
             "lost_sends": _Entry(passes.lost_sends, 30.0),
             "fold": _Entry(passes.fold, 15.0),
+            "calendar": _Entry(passes.calendar, 600.0),
             "forget": _Entry(passes.forget, 600.0),
         }
         self.heartbeats = {name: Heartbeat(entry.seconds) for name, entry in self._table.items()}

@@ -1,7 +1,7 @@
 """Tables, constraints and indexes."""
 
 from app.models.base import Base
-from app.models.calls import CalendarYear, CallerLine, CallEvent, OutboundCall
+from app.models.calls import CalendarYear, CallerLine, CallEvent, CallPoll, OutboundCall
 from app.models.contacts import (
     AuditEntry,
     Bot,
@@ -24,6 +24,7 @@ __all__ = [
     "BotUserTally",
     "CalendarYear",
     "CallEvent",
+    "CallPoll",
     "CallerLine",
     "ChatMessage",
     "Contact",

@@ -71,6 +71,7 @@ class MediationParty(Base):
         Index("uq_mediation_party_mediation_id_person_id", "mediation_id", "person_id", unique=True),
         Index("ix_mediation_party_contact_id", "contact_id"),
         Index("ix_mediation_party_person_id", "person_id"),
+        Index("ix_mediation_party_phone", "phone", postgresql_where=text("phone IS NOT NULL")),
     )
 
     id: Mapped[BigId]
@@ -114,6 +115,8 @@ class MediationRecord(Base):
     round: Mapped[int] = mapped_column(SmallInteger)
     """From 1, per party and node; rounds that did not count against the person keep their number."""
     state: Mapped[str] = mapped_column(String(16), server_default="planned")
+    is_series: Mapped[bool] = mapped_column(server_default=text("false"))
+    """Asked for with callAuto 0: the scheduler places this round and the ones that follow from it by itself."""
     due_at: Mapped[datetime | None]
     """When the scheduler places it; it is the lease too. Null: only a request places it."""
     reason: Mapped[str | None] = mapped_column(String(32))

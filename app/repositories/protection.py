@@ -30,6 +30,9 @@ _IDENTIFIERS = """
     SELECT id, bot_id, 'phone', phone FROM contact WHERE id = ANY($1::bigint[]) AND phone IS NOT NULL
     UNION ALL
     SELECT contact_id, NULL, kind, value FROM contact_record WHERE contact_id = ANY($1::bigint[])
+    UNION ALL
+    SELECT contact_id, NULL, 'phone', phone FROM mediation_party
+    WHERE contact_id = ANY($1::bigint[]) AND phone IS NOT NULL
 """
 
 _CONTACTS_WITH = """
@@ -43,6 +46,10 @@ _CONTACTS_WITH = """
     SELECT i.place, r.contact_id
     FROM unnest($6::int[], $7::text[], $8::text[]) AS i(place, kind, value)
     JOIN contact_record r ON r.kind = i.kind AND lower(r.value) = i.value
+    UNION
+    SELECT i.place, p.contact_id
+    FROM unnest($1::int[], $2::text[]) AS i(place, phone) JOIN mediation_party p ON p.phone = i.phone
+    WHERE p.contact_id IS NOT NULL
 """
 
 _COVERED = """
@@ -50,6 +57,10 @@ _COVERED = """
     FROM unnest($1::int[], $2::text[], $3::text[]) AS i(place, kind, value)
     WHERE EXISTS (SELECT FROM do_not_contact d WHERE d.kind = i.kind AND d.value = i.value)
        OR (i.kind = 'phone' AND EXISTS (SELECT FROM contact c WHERE c.phone = i.value AND c.do_not_contact))
+       OR (i.kind = 'phone' AND EXISTS (
+           SELECT FROM mediation_party p JOIN contact c ON c.id = p.contact_id
+           WHERE p.phone = i.value AND c.do_not_contact
+       ))
 """
 
 _ENTRIES = """

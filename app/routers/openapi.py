@@ -5,7 +5,7 @@ from typing import Any, Final
 from fastapi import FastAPI
 
 from app.routers.access import OPEN, PROVEN
-from app.routers.dialects import ChatbotDialect, dialect_of
+from app.routers.dialects import ChatbotDialect, OutboundDialect, dialect_of
 from app.routers.tags import tag_metadata
 
 VERSION: Final = "0.1.0"
@@ -78,9 +78,9 @@ def complete_document(app: FastAPI) -> None:
 
 
 def _drop_422(paths: dict[str, dict[str, Any]]) -> None:
-    """Take out what the framework adds by itself and the chatbot family never answers: its errors have an ``rc``."""
+    """Take out what the framework adds by itself where a family answers wrong input in another way: rc, or 400."""
     for path, operations in paths.items():
-        if isinstance(dialect_of(path), ChatbotDialect):
+        if isinstance(dialect_of(path), ChatbotDialect | OutboundDialect):
             for operation in operations.values():
                 operation["responses"].pop("422", None)
 
