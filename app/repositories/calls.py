@@ -3,7 +3,7 @@
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, NamedTuple, TypeAlias
+from typing import NamedTuple, TypeAlias
 
 import asyncpg
 
@@ -233,14 +233,10 @@ async def write_unknown(connection: asyncpg.Connection, unknown: Sequence[tuple[
 
 async def write_not_placed(
     connection: asyncpg.Connection, now: datetime, released: Sequence[tuple[int, str]]
-) -> dict[int, int | None]:
-    """End calls that were certainly not taken: (id, remark) each; returns record ids by id of those that were open."""
+) -> Sequence[Row]:
+    """End calls that were certainly not taken: (id, remark) each; rows ``id, record_id`` of those that were open."""
     if not released:
-        return {}
-    rows = await connection.fetch(_NOT_PLACED, now, *zip(*released, strict=True))
-    return {row["id"]: row["record_id"] for row in rows}
+        return []
+    rows: Sequence[Row] = await connection.fetch(_NOT_PLACED, now, *zip(*released, strict=True))
+    return rows
 
-
-def columns(rows: Sequence[Sequence[Any]], width: int) -> list[list[Any]]:
-    """Turn rows into the arrays that ``unnest`` reads; ``width`` arrays also where there are no rows."""
-    return [list(column) for column in zip(*rows, strict=True)] if rows else [[] for _ in range(width)]

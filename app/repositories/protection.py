@@ -93,6 +93,7 @@ _FLAG = """
     WHERE id = ANY($1::bigint[]) AND NOT do_not_contact
     RETURNING id
 """
+_NOT_FLAGGED = "SELECT id FROM contact WHERE id = ANY($1::bigint[]) AND NOT do_not_contact"
 _UNFLAG = "UPDATE contact SET do_not_contact = false, updated_at = $2 WHERE id = $1 AND do_not_contact RETURNING id"
 _REMOVE_PLAIN = """
     DELETE FROM do_not_contact d
@@ -254,6 +255,12 @@ async def add_independent(
 async def flag(connection: asyncpg.Connection, contact_ids: Collection[int], now: datetime) -> list[int]:
     """Mark people as not to be contacted; returns those for whom that is new."""
     return [row["id"] for row in await connection.fetch(_FLAG, list(contact_ids), now)]
+
+
+async def flagged(connection: asyncpg.Connection, contact_ids: Collection[int]) -> set[int]:
+    """Return those of these people who must not be contacted, by the mark alone; also ids that nobody has any more."""
+    rows = await connection.fetch(_NOT_FLAGGED, list(contact_ids))
+    return set(contact_ids) - {row["id"] for row in rows}
 
 
 async def unflag(connection: asyncpg.Connection, contact_id: int, now: datetime) -> bool:
