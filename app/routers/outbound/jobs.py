@@ -18,7 +18,9 @@ from app.routers.tags import Tag
 from app.schemas.common import Storable
 from app.schemas.outbound import Envelope, answered
 from app.schemas.outbound.base import local_moment, local_or_none
-from app.schemas.outbound.calls import CallOut
+from app.schemas.outbound.calls import CallOut, CancelOut
+from app.services.calls import cancelling
+from app.services.calls.desk import Desk
 from app.services.context import Context
 
 router = APIRouter(prefix="/api/v1/outbound-bot/calls", tags=[Tag.OUTBOUND])
@@ -55,6 +57,33 @@ async def read_call(job_id: JobPath, request: Request, context: ContextDep, acto
         await call_log.note_look(connection, row["id"], Reader(actor, context.clock.now()))
     url = links_for(request)(job_id) if row["recording_state"] == "stored" else ""
     return answered(_told(context, row) | {"recordUrl": url, "history": _history(context, changes)})
+
+
+@router.post(
+    f"{JOB}/cancel",
+    summary="取消通话 Give a call up",
+    description="尚未接通的通话会被取消,之后不再自动重拨;重复请求结果相同。已接通、已结束或无法确认的通话返回 409。"
+    "Gives up a call that nobody has answered yet; it is not placed again by itself. Asking again changes nothing. 409 "
+    "where it is too late, or where nobody knows whether it left.",
+    response_model=Envelope[CancelOut],
+    responses=refusals(HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT),
+)
+async def cancel_call(job_id: JobPath, request: Request, context: ContextDep, actor: ActorDep) -> dict[str, Any]:
+    """Give a call up."""
+    desk: Desk = request.app.state.desk
+    await cancelling.cancel(desk, job_id, actor=actor)
+    async with context.database.connection() as connection:
+        row = await call_log.whole(connection, job_id)
+    if row is None:
+        raise NotFoundError(f"没有通话 {job_id} (no such call)")
+    zone = context.settings.zone
+    told = {
+        "jobId": job_id,
+        "callStatus": row["status"],
+        "cancelTime": local_or_none(row["cancel_requested_at"], zone),
+        "endTime": local_or_none(row["ended_at"], zone),
+    }
+    return answered(told, message="已请求取消")
 
 
 def _told(context: Context, row: asyncpg.Record) -> dict[str, Any]:

@@ -152,6 +152,18 @@ class CallOut(Told):
     history: list[ChangeOut] = Field(description="状态变化 (what its status was)")
 
 
+class CancelOut(Told):
+    """A call that is given up."""
+
+    job_id: str = Field(description="工作ID (the call)", examples=[_JOB])
+    call_status: str = Field(
+        description="当前状态;服务商确认后为 Cancelled (status; Cancelled once the provider says so)",
+        examples=["Scheduling"],
+    )
+    cancel_time: str | None = Field(description="请求取消的时间 (asked)", examples=["2026-02-09 10:36:50"])
+    end_time: str | None = Field(description="结束时间 (over)", examples=[None])
+
+
 class EventOut(Told):
     """A change of a call's status."""
 
