@@ -1,7 +1,7 @@
 """The outbound family: calls, what became of them, and the cases, nodes and lines behind them."""
 
-from app.routers.outbound import cases, nodes
+from app.routers.outbound import calling, cases, nodes
 
-routers = (cases.router, nodes.router)
+routers = (calling.router, cases.router, nodes.router)
 
 __all__ = ["routers"]
