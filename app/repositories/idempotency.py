@@ -56,9 +56,7 @@ async def complete(connection: asyncpg.Connection, *, scope: str, key: str, reco
     await connection.execute(_COMPLETE, scope, key, record_id)
 
 
-async def answer(
-    connection: asyncpg.Connection, *, scope: str, key: str, answer: Sequence[dict[str, Any]]
-) -> None:
+async def answer(connection: asyncpg.Connection, *, scope: str, key: str, answer: Sequence[dict[str, Any]]) -> None:
     """Remember what became of each thing that a request made; ids and codes, nothing that names anybody."""
     await connection.execute(_ANSWER, scope, key, list(answer))
 

@@ -22,7 +22,7 @@ _PARTIES = """
 
 # The newest round of each party at the node; an open one is always the newest.
 _LATEST = """
-    SELECT r.id, r.party_id, r.node_id, r.round, r.state, r.is_series, r.due_at, r.reason, r.failures
+    SELECT r.id, r.mediation_id, r.party_id, r.node_id, r.round, r.state, r.is_series, r.due_at, r.reason, r.failures
     FROM unnest($1::bigint[]) AS i(party_id)
     CROSS JOIN LATERAL (
         SELECT * FROM mediation_record m
@@ -44,7 +44,7 @@ _INSERT = """
     INSERT INTO mediation_record (mediation_id, node_id, party_id, round, is_series, creator, created_at)
     SELECT $1, $2, i.party_id, i.round, $3, 'system', $4 FROM unnest($5::bigint[], $6::smallint[]) AS i(party_id, round)
     ON CONFLICT DO NOTHING
-    RETURNING id, party_id, node_id, round, state, is_series, due_at, reason, failures
+    RETURNING id, mediation_id, party_id, node_id, round, state, is_series, due_at, reason, failures
 """
 
 _CLAIM = """

@@ -16,7 +16,7 @@ from app.services.calls import calling
 from app.services.calls.calling import Item
 from app.services.calls.desk import Desk
 
-router = APIRouter(prefix="/api/v1/outbound-bot", tags=[Tag.OUTBOUND_CALLS])
+router = APIRouter(prefix="/api/v1/outbound-bot", tags=[Tag.OUTBOUND])
 
 DONE = "外呼请求处理完成"
 IdempotencyKey = Annotated[
@@ -57,7 +57,9 @@ DeskDep = Annotated[Desk, Depends(get_desk)]
         },
     },
 )
-async def call_v2(body: CallIn, desk: DeskDep, actor: ActorDep, idempotency_key: IdempotencyKey = None) -> dict[str, Any]:
+async def call_v2(
+    body: CallIn, desk: DeskDep, actor: ActorDep, idempotency_key: IdempotencyKey = None
+) -> dict[str, Any]:
     """Place calls."""
     request = calling.Request(body.case_id, int(body.mediation_id), body.call_auto, body.call_person_id)
     results = await calling.call_parties(desk, request, idempotency_key=idempotency_key, actor=actor)
@@ -78,7 +80,7 @@ def _shape(item: Item, record: Row, call: Row | None, zone: ZoneInfo) -> dict[st
         "personId": record["person_id"],
         "jobId": call["job_id"] if call else "",
         "instanceId": call["instance_id"] if call else "",
-        "jobGroupId": (call["job_group_id"] or "") if call else "",
+        "jobGroupId": item.group_id,
         "scriptId": call["script_id"] if call else "",
         "callStatus": item.call_status,
         "creator": record["creator"],

@@ -1,7 +1,7 @@
 """``POST /api/v1/outbound-bot/call-v2``."""
 
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
@@ -11,6 +11,7 @@ from app.schemas.common import Storable
 from app.schemas.outbound.envelope import Envelope
 
 _MAX_MEDIATION = 2**53 - 1
+
 
 class CallIn(BaseModel):
     """Who is to be called about which mediation."""
@@ -25,11 +26,17 @@ class CallIn(BaseModel):
     mediation_id: Annotated[
         Annotated[str, StringConstraints(pattern=r"^[0-9]{1,15}$")]
         | Annotated[int, Field(strict=True, ge=0, le=_MAX_MEDIATION)],
-        Field(description="AI调解反馈ID,十进制字符串或整数 (the mediation, decimal string or integer)", examples=["1001"]),
+        Field(
+            description="AI调解反馈ID,十进制字符串或整数 (the mediation, decimal string or integer)", examples=["1001"]
+        ),
     ]
     call_auto: Annotated[
-        Literal[0, 1],
+        int,
         Field(
+            strict=True,
+            ge=0,
+            le=1,
+            json_schema_extra={"enum": [0, 1]},
             description="0:自动,呼叫该节点全部当事人并自动安排后续轮次;1:手动,只呼叫 callPersonId 一次 "
             "(0: everybody, later rounds by themselves; 1: only callPersonId, this once)",
             examples=[0],

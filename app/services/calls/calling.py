@@ -8,7 +8,7 @@ import asyncio
 import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -63,10 +63,13 @@ class Item:
     code: int
     message: str
     call_id: int | None = None
+    group_id: str = ""
     call_status: str = ""
     start: datetime | None = None
     interval: int | None = None
     """Minutes."""
+    is_open: bool = False
+    """The provider has not answered yet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,9 +183,9 @@ def _settled(request: Request, record: Row, verdict: Verdict) -> store.Settled:
     was_series = is_open and record["is_series"] and record["due_at"] is not None
     is_series = request.is_automatic or (is_open and record["is_series"])
     settled = settled_of(record, verdict, is_series=is_series)
-    if not isinstance(verdict, Reserved) and verdict.refusal.code == LIMIT and settled.state == "planned":
-        if not was_series:
-            return settled._replace(state="refused", due_at=None)
+    is_limit = not isinstance(verdict, Reserved) and verdict.refusal.code == LIMIT
+    if is_limit and settled.state == "planned" and not was_series:
+        return settled._replace(state="refused", due_at=None)
     return settled
 
 
@@ -190,19 +193,14 @@ def _item(record: Row, verdict: Verdict, interval: int) -> Item:
     if isinstance(verdict, Reserved):
         # Until the provider has answered, this is what is true of it.
         start = verdict.created_at + verdict.wanted.rules.interval
-        return Item(record["id"], MUST_WAIT, UNCONFIRMED, verdict.call_id, "Scheduling", start, interval)
-    refusal = verdict.refusal
-    if refusal.code == LIMIT:
-        return Item(record["id"], LIMIT, refusal.message, verdict.active_call_id, verdict.active_status)
-    return Item(
-        record["id"],
-        MUST_WAIT,
-        refusal.message,
-        verdict.active_call_id,
-        verdict.active_status,
-        refusal.until,
-        interval,
-    )
+        return Item(
+            record["id"], MUST_WAIT, UNCONFIRMED, verdict.call_id, "", "Scheduling", start, interval, is_open=True
+        )
+    refusal, active = verdict.refusal, verdict.active
+    item = Item(record["id"], refusal.code, refusal.message)
+    if active is not None:
+        item = replace(item, call_id=active["id"], group_id=active["job_group_id"] or "", call_status=active["status"])
+    return item if refusal.code == LIMIT else replace(item, start=refusal.until, interval=interval)
 
 
 async def _place(desk: Desk, decided: _Decided, key: str | None) -> _Decided:
@@ -225,18 +223,24 @@ def _told(item: Item, answered: Answered | None) -> Item:
     if answered is None:
         return item
     match answered.outcome:
-        case Placed():
-            return replace(item, code=0, message=PLACED, start=None, interval=None)
+        case Placed(job_group_id=group_id):
+            return _placed(item, group_id)
         case PlacementUnknown():
-            return item
+            return replace(item, is_open=False)
         case NotPlaced(is_final=True):
-            text = TEXTS[Reason.PROVIDER_REFUSED]
-            return Item(item.record_id, LIMIT, text)
+            return Item(item.record_id, LIMIT, TEXTS[Reason.PROVIDER_REFUSED])
         case NotPlaced():
-            text = TEXTS[Reason.PROVIDER_AWAY]
-            return replace(item, message=text, call_id=None, call_status="", start=answered.again_at)
+            return _not_placed(item, TEXTS[Reason.PROVIDER_AWAY], answered.again_at)
         case _:
-            return replace(item, message=WITHDRAWN, call_id=None, call_status="", start=answered.again_at)
+            return _not_placed(item, WITHDRAWN, answered.again_at)
+
+
+def _placed(item: Item, group_id: str) -> Item:
+    return Item(item.record_id, 0, PLACED, item.call_id, group_id, item.call_status)
+
+
+def _not_placed(item: Item, message: str, again_at: datetime | None) -> Item:
+    return Item(item.record_id, MUST_WAIT, message, start=again_at or item.start, interval=item.interval)
 
 
 async def _keep(desk: Desk, key: str, items: Sequence[Item]) -> None:
@@ -251,38 +255,27 @@ async def _repeat(
         raise ConflictError("这个 Idempotency-Key 已用于另一个请求 (this key was used for another request)")
     items = [_read(kept) for kept in earlier.answer or ()]
     calls = await call_answers.calls(connection, [item.call_id for item in items if item.call_id is not None])
-    open_ones = [item for item in items if item.message == UNCONFIRMED and item.call_id in calls]
     now = desk.context.clock.now()
-    for item in open_ones:
-        row = calls[item.call_id]
-        if row["placement"] == "reserved" and now < row["created_at"] + desk.lease:
-            raise ConflictError(
-                "使用这个 Idempotency-Key 的请求仍在处理中 (the request with this key is not done yet)", retry_after=1
-            )
+    young = {call_id for call_id, row in calls.items() if now < row["created_at"] + desk.lease}
+    if any(item.is_open and item.call_id in young for item in items):
+        raise ConflictError(
+            "使用这个 Idempotency-Key 的请求仍在处理中 (the request with this key is not done yet)", retry_after=1
+        )
     return _Decided([_caught_up(item, calls) for item in items], [], is_repeat=True)
 
 
 def _caught_up(item: Item, calls: dict[int, Row]) -> Item:
     """Return an item whose process died before it kept the provider's answer, as the call now stands."""
-    row = calls.get(item.call_id) if item.call_id is not None else None
-    if item.message == UNCONFIRMED and row is not None and row["placement"] == "placed":
-        return replace(item, code=0, message=PLACED, start=None, interval=None)
-    return item
+    row = calls.get(item.call_id) if item.is_open and item.call_id is not None else None
+    if row is None or row["placement"] in {"reserved", "unknown"}:
+        return item
+    return _placed(item, row["job_group_id"]) if row["placement"] == "placed" else _not_placed(item, WITHDRAWN, None)
 
 
 def _kept(item: Item) -> dict[str, Any]:
-    return {
-        "record_id": item.record_id,
-        "code": item.code,
-        "message": item.message,
-        "call_id": item.call_id,
-        "call_status": item.call_status,
-        "start": item.start and item.start.isoformat(),
-        "interval": item.interval,
-    }
+    return asdict(item) | {"start": item.start and item.start.isoformat()}
 
 
 def _read(kept: dict[str, Any]) -> Item:
     start = kept["start"]
     return Item(**{**kept, "start": start and datetime.fromisoformat(start)})
-

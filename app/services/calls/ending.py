@@ -17,6 +17,17 @@ from app.services.calls.desk import Desk
 from app.services.calls.source import Ended
 from app.services.transactions import in_transaction
 
+NOTHING_TOLD = Transcript(
+    status=JobStatus.FAILED,
+    task_status=None,
+    lines=(),
+    has_rung=False,
+    answered_at=None,
+    ended_at=None,
+    provider_task_id=None,
+    has_recording=False,
+)
+"""Of a call that was given up: nobody knows what became of it, so it counts."""
 _GIVEN_UP = frozenset({TaskStatus.CANCELLED, TaskStatus.TERMINATED})
 
 
@@ -52,26 +63,26 @@ async def end_calls(desk: Desk, over: Sequence[Over]) -> int:
 
 
 def _read(row: Row, over: Over, zone: ZoneInfo, now: datetime) -> tuple[End, Ended]:
-    told = over.transcript
+    told = over.transcript or NOTHING_TOLD
     status = _task_status(told)
-    lines = told.lines if told else ()
-    outcome = outcome_of(status, [(line.speaker, line.action) for line in lines], has_rung=bool(told and told.has_rung))
+    actions = [(line.speaker, line.action) for line in told.lines]
+    outcome = outcome_of(status, actions, has_rung=told.has_rung)
     # Never before the call was made and never in the future, whatever the provider's clock says.
-    ended_at = min(max((told and told.ended_at) or now, row["created_at"]), now)
-    remark = over.remark or (told and told.failure)
+    ended_at = min(max(told.ended_at or now, row["created_at"]), now)
+    remark = over.remark or told.failure
     end = End(
         id=row["id"],
-        status=told.status if told else JobStatus.FAILED,
+        status=told.status,
         task_status=status,
         is_counted=outcome.is_counted,
         is_reached=outcome.is_reached,
         result=outcome.result,
         remark=remark,
         ended_at=ended_at,
-        answered_at=told and told.answered_at,
-        provider_task_id=told and told.provider_task_id,
+        answered_at=told.answered_at,
+        provider_task_id=told.provider_task_id,
         conversations=_conversations(told),
-        has_recording=bool(told and told.has_recording),
+        has_recording=told.has_recording,
     )
     ended = Ended(
         call_id=row["id"],
@@ -86,17 +97,14 @@ def _read(row: Row, over: Over, zone: ZoneInfo, now: datetime) -> tuple[End, End
     return end, ended
 
 
-def _task_status(told: Transcript | None) -> TaskStatus | None:
+def _task_status(told: Transcript) -> TaskStatus | None:
     """Return how the attempt ended; a cancelled call of which nothing else is told was never dialled."""
-    if told is None or told.task_status is not None:
-        return told and told.task_status
-    was_dialled = told.has_rung or told.lines or told.status is not JobStatus.CANCELLED
-    return None if was_dialled else TaskStatus.CANCELLED
+    if told.task_status is not None or told.status is not JobStatus.CANCELLED or told.has_rung or told.lines:
+        return told.task_status
+    return TaskStatus.CANCELLED
 
 
-def _conversations(told: Transcript | None) -> str | None:
-    if told is None:
-        return None
+def _conversations(told: Transcript) -> str:
     lines = [
         {"timestamp": line.timestamp, "speaker": line.speaker, "script": line.script, "action": line.action}
         for line in told.lines

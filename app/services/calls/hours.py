@@ -13,7 +13,7 @@ from app.domain.windows import Window, minutes_of
 from app.gateways.dialer import Dialer
 from app.services import calendar
 
-_NINE_TO_NINE = dict.fromkeys(range(7), ((9 * 60, 21 * 60),))
+_NINE_TO_NINE: dict[int, tuple[tuple[int, int], ...]] = dict.fromkeys(range(7), ((9 * 60, 21 * 60),))
 _WEEK = TypeAdapter(tuple[WeekWindow, ...])
 
 Opens = Callable[[datetime], datetime | None]

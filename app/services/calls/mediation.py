@@ -145,9 +145,7 @@ def settled_of(record: Row, verdict: Verdict, *, is_series: bool | None = None) 
         return Settled(record["id"], "cancelled", series, None, refusal.reason, None)
     if refusal.until is None:
         return Settled(record["id"], "refused", series, None, refusal.reason, None)
-    return Settled(
-        record["id"], "planned", series, refusal.until if series else None, refusal.reason, refusal.until
-    )
+    return Settled(record["id"], "planned", series, refusal.until if series else None, refusal.reason, refusal.until)
 
 
 async def write_reasons(

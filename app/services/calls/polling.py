@@ -39,7 +39,8 @@ async def claim(desk: Desk, turns: Turns, limit: int) -> Sequence[Row]:
     async with turns.lock, desk.context.database.connection() as connection:
         rows = await store.claim(connection, now, turns.mark, limit, now + desk.lease)
         if rows:
-            turns.mark = max(turns.mark, max((row["next_poll_at"], row["id"]) for row in rows))
+            newest: Watermark = max((row["next_poll_at"], row["id"]) for row in rows)
+            turns.mark = max(turns.mark, newest)
     return rows
 
 

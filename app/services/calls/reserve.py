@@ -35,14 +35,14 @@ async def reserve(
     await protection.hold_list(connection, to_change=False)
     phones = {item.phone for item in wanted if item.phone is not None}
     await store.hold_numbers(connection, phones)
-    situation = await _Situation.read(connection, desk, wanted, phones, now)
+    situation = await _Situation.read(connection, wanted, phones, now)
     verdicts: list[Refused | tuple[Wanted, Dial, NewCall]] = []
     for item in wanted:
         refusal = situation.look(item, desk, now)
         if refusal is None:
             verdicts.append(situation.take(item, job_id(now, desk.context.ids.uuid()), now))
         else:
-            verdicts.append(Refused(item, refusal, *situation.active_call(item)))
+            verdicts.append(Refused(item, refusal, situation.active_call(item)))
     ids = await store.reserve(
         connection,
         [verdict[2] for verdict in verdicts if not isinstance(verdict, Refused)],
@@ -100,7 +100,7 @@ class _Situation:
 
     @classmethod
     async def read(
-        cls, connection: asyncpg.Connection, desk: Desk, wanted: Sequence[Wanted], phones: set[str], now: datetime
+        cls, connection: asyncpg.Connection, wanted: Sequence[Wanted], phones: set[str], now: datetime
     ) -> "_Situation":
         protected = await _protected(connection, wanted)
         numbers = await store.numbers(connection, phones, since=now - DAY, blocked_since=now - BLOCK_LASTS)
@@ -168,16 +168,12 @@ class _Situation:
         )
         return item, dial, new
 
-    def active_call(self, item: Wanted) -> tuple[int | None, str]:
-        """Return id and status of the call to the same party about the same thing that is not over."""
-        row = self._own(item)
-        return (None, "") if row is None else (row["id"], row["status"])
-
-    def _own(self, item: Wanted) -> Row | None:
+    def active_call(self, item: Wanted) -> Row | None:
+        """Return the call to the same party about the same thing that is not over."""
         return self._parties.get((item.subject.party_id, item.subject.node_id))
 
     def _active(self, item: Wanted) -> Active | None:
-        own = self._own(item)
+        own = self.active_call(item)
         if own is not None:
             return Active(is_own=True, is_unknown=own["placement"] == "unknown")
         return Active(is_own=False, is_unknown=False) if item.phone in self._phones else None

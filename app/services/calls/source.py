@@ -73,9 +73,8 @@ class Refused:
 
     wanted: Wanted
     refusal: Refusal
-    active_call_id: int | None = None
+    active: Row | None = None
     """The call to the same party about the same thing that is not over yet, where there is one."""
-    active_status: str = ""
 
 
 Verdict = Reserved | Refused

@@ -42,5 +42,3 @@ async def _cancel(desk: Desk, row: Row) -> None:
             await desk.dialer.cancel(ref_of(row))
     except DialerError as error:
         log.warning("the provider could not be told to give a call up", call_id=row["id"], error=str(error))
-
-
