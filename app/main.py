@@ -16,6 +16,7 @@ from app.clock import Clock, SystemClock
 from app.config import Settings
 from app.gateways.http import HttpClient
 from app.gateways.messenger import WebhookMessenger
+from app.gateways.recordings import make_store
 from app.ids import IdSource, RandomIds
 from app.jobs.runner import Runner
 from app.repositories.database import Database
@@ -121,6 +122,7 @@ def create_app(settings: Settings, *, clock: Clock | None = None, ids: IdSource 
     )
     app.state.context = context
     app.state.live = live
+    app.state.recordings = make_store(settings)
     app.state.knowledge = knowledge
     app.state.runner = runner
     app.state.metrics = metrics

@@ -165,9 +165,7 @@ async def numbers(
     return {row["phone"]: Number(tuple(row["recent"]), row["is_blocked"]) for row in rows}
 
 
-async def active(
-    connection: asyncpg.Connection, phones: Collection[str], party_ids: Collection[int]
-) -> Sequence[Row]:
+async def active(connection: asyncpg.Connection, phones: Collection[str], party_ids: Collection[int]) -> Sequence[Row]:
     """Return the calls that are not over, to these numbers or parties.
 
     Rows ``id, phone, party_id, node_id, placement, status``.
