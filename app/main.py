@@ -18,6 +18,7 @@ from app.gateways.dialer import Dialer
 from app.gateways.dialer.factory import make_dialer
 from app.gateways.http import HttpClient
 from app.gateways.messenger import WebhookMessenger
+from app.gateways.recordings import make_store
 from app.ids import IdSource, RandomIds
 from app.jobs.runner import Runner
 from app.repositories.database import Database
@@ -135,6 +136,7 @@ def create_app(
     app.state.desk = desk
     app.state.live = live
     app.state.live_calls = live_calls
+    app.state.recordings = make_store(settings)
     app.state.knowledge = knowledge
     app.state.runner = runner
     app.state.metrics = metrics

@@ -1,6 +1,6 @@
 """The outbound family: calls, what became of them, and the cases, nodes and lines behind them."""
 
-from app.routers.outbound import calling, cases, jobs, log, nodes, records, stream
+from app.routers.outbound import calling, cases, jobs, log, nodes, recordings, records, stream
 
 # The more particular paths first: "stream" looks like a job's id.
 routers = (
@@ -8,6 +8,7 @@ routers = (
     calling.router,
     stream.router,
     jobs.router,
+    recordings.router,
     records.router,
     nodes.router,
     cases.router,
