@@ -18,6 +18,7 @@ from app.gateways.dialer import Dialer
 from app.gateways.dialer.factory import make_dialer
 from app.gateways.http import HttpClient
 from app.gateways.messenger import WebhookMessenger
+from app.gateways.recordings import make_store
 from app.ids import IdSource, RandomIds
 from app.jobs.runner import Runner
 from app.repositories.database import Database
@@ -48,6 +49,7 @@ from app.services.chatbot.demonstration import load_faq
 from app.services.chatbot.knowledge import Knowledge
 from app.services.context import Context
 from app.services.live import LiveHistory
+from app.services.live_calls import LiveCalls
 from app.services.metrics import Metrics
 
 log = structlog.get_logger(__name__)
@@ -97,6 +99,7 @@ def create_app(
     )
     desk = open_desk(context)
     live = LiveHistory(context.database)
+    live_calls = LiveCalls(context.database)
     knowledge = Knowledge(context.database)
     runner = Runner(context, desk) if settings.jobs else None
     metrics = Metrics(context.database)
@@ -114,6 +117,7 @@ def create_app(
                 if runner is not None:
                     await runner.stop()
                 await live.close()
+                await live_calls.close()
                 await knowledge.close()
                 await http.close()
                 await context.dialer.close()
@@ -131,6 +135,8 @@ def create_app(
     app.state.context = context
     app.state.desk = desk
     app.state.live = live
+    app.state.live_calls = live_calls
+    app.state.recordings = make_store(settings)
     app.state.knowledge = knowledge
     app.state.runner = runner
     app.state.metrics = metrics

@@ -24,6 +24,7 @@ from app.repositories.contacts import contains
 HASH_KEY = "identifier-hash-key"
 _DETAIL_KINDS = frozenset({IdentifierKind.PHONE, IdentifierKind.WECHAT, IdentifierKind.QQ, IdentifierKind.EMAIL})
 
+# Of the phones that cases give, full numbers only: what is none is never dialled, and "000" stands for many people.
 _IDENTIFIERS = """
     SELECT id AS contact_id, bot_id, 'user' AS kind, user_id AS value FROM contact WHERE id = ANY($1::bigint[])
     UNION ALL
@@ -32,7 +33,7 @@ _IDENTIFIERS = """
     SELECT contact_id, NULL, kind, value FROM contact_record WHERE contact_id = ANY($1::bigint[])
     UNION ALL
     SELECT contact_id, NULL, 'phone', phone FROM mediation_party
-    WHERE contact_id = ANY($1::bigint[]) AND phone IS NOT NULL
+    WHERE contact_id = ANY($1::bigint[]) AND phone LIKE '+%'
 """
 
 _CONTACTS_WITH = """
@@ -49,7 +50,7 @@ _CONTACTS_WITH = """
     UNION
     SELECT i.place, p.contact_id
     FROM unnest($1::int[], $2::text[]) AS i(place, phone) JOIN mediation_party p ON p.phone = i.phone
-    WHERE p.contact_id IS NOT NULL
+    WHERE p.contact_id IS NOT NULL AND p.phone LIKE '+%'
 """
 
 _COVERED = """

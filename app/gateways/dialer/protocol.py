@@ -1,6 +1,6 @@
 """What every provider of calls can do, and the values that travel to and from it."""
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
@@ -116,7 +116,7 @@ class Transcript:
 class Recording:
     """The sound of a call (WAV), read piece by piece."""
 
-    pieces: AsyncIterator[bytes]
+    pieces: AsyncGenerator[bytes, None]
     content_type: str = "audio/wav"
 
 

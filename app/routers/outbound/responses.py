@@ -14,6 +14,11 @@ _TEXTS: dict[HTTPStatus, tuple[str, str]] = {
     HTTPStatus.FORBIDDEN: ("无权访问 (not allowed)", "无权访问 (not allowed)"),
     HTTPStatus.NOT_FOUND: ("不存在 (not found)", "没有匹配的通话 (no call matches)"),
     HTTPStatus.CONFLICT: ("与现有数据冲突 (at odds with what is stored)", "案件已存在 (this case is there already)"),
+    HTTPStatus.GONE: ("已失效 (gone)", "录音链接已过期 (this link has expired)"),
+    HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE: (
+        "没有所请求的范围 (none of the bytes that were asked for)",
+        "请求的范围超出录音 (the recording has no such bytes)",
+    ),
     HTTPStatus.REQUEST_ENTITY_TOO_LARGE: (
         "请求体过大 (the body is too large)",
         "请求体过大,上限 67108864 字节 (the body is larger than 67108864 bytes)",
@@ -37,6 +42,7 @@ _ALWAYS = (400, 401, 403, 413, 500, 503, 507)
 _WAIT = {"Retry-After": {"description": "秒 (seconds to wait)", "schema": {"type": "integer"}}}
 _HEADERS: dict[int, dict[str, Any]] = {
     401: {"WWW-Authenticate": {"description": "接受的认证方式 (accepted schemes)", "schema": {"type": "string"}}},
+    416: {"Content-Range": {"description": "bytes */总长 (the whole length)", "schema": {"type": "string"}}},
     429: _WAIT,
     503: _WAIT,
 }

@@ -2,7 +2,7 @@
 
 import asyncio
 import math
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -237,6 +237,6 @@ def _address(call: CallRef) -> str:
     return name if name.endswith(honorific) or not name else name + honorific
 
 
-async def _pieces(story: Story, answered: int) -> AsyncIterator[bytes]:
+async def _pieces(story: Story, answered: int) -> AsyncGenerator[bytes, None]:
     for piece in sound(story.turns, answered, story.ended):
         yield piece
