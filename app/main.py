@@ -101,7 +101,8 @@ def create_app(
     live = LiveHistory(context.database)
     live_calls = LiveCalls(context.database)
     knowledge = Knowledge(context.database)
-    runner = Runner(context, desk) if settings.jobs else None
+    recordings = make_store(settings)
+    runner = Runner(context, desk, recordings) if settings.jobs else None
     metrics = Metrics(context.database)
 
     @asynccontextmanager
@@ -136,7 +137,7 @@ def create_app(
     app.state.desk = desk
     app.state.live = live
     app.state.live_calls = live_calls
-    app.state.recordings = make_store(settings)
+    app.state.recordings = recordings
     app.state.knowledge = knowledge
     app.state.runner = runner
     app.state.metrics = metrics
