@@ -4,7 +4,7 @@
 """
 
 from pathlib import Path
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, Field, SecretStr, field_validator, model_validator
@@ -75,12 +75,39 @@ class Settings(BaseSettings):
     dispatch_batch: Annotated[int, Field(ge=1, le=10_000)] = 1000
     lease_seconds: Annotated[int, Field(ge=10, le=3600)] = 90
     """How long a claim lasts before another process may look; must exceed the gateway time-out."""
+    dial_provider: Literal["simulator", "aliyun"] = "simulator"
+    """Who places calls; the simulator reaches nobody."""
+    dial_window: tuple[WeekWindow, ...] = ()
+    """Hours in which calls may be placed; empty means 9:00-21:00 every day, all day for the simulator."""
+    dial_skip_holiday: bool = False
+    daily_call_cap: Annotated[int, Field(ge=1, le=50)] = 5
+    """Calls to one number in 24 hours, over everything that the service dials."""
+    call_watchdog_minutes: Annotated[int, Field(ge=1, le=1440)] = 30
+    """A call that the provider still has not ended by then is ended here, so that its line is free again."""
+    call_concurrency: Annotated[int, Field(ge=1, le=1000)] = 50
+    """Requests to the provider under way at a time, per process."""
+    simulator_time_scale: Annotated[float, Field(gt=0, le=1)] = 1.0
+    """How long a second of the simulated world takes: 1 is real time, 0.02 fifty times faster."""
+    simulator_seed: int = 1
+    simulator_faults: str = ""
+    """Faults on demand, ``name=share`` with commas: ``refuse``, ``throttle``, ``lose_answer``, ``forget``, ``late``."""
+    aliyun_access_key_id: SecretStr | None = None
+    aliyun_access_key_secret: SecretStr | None = None
+    aliyun_region: str = "cn-shanghai"
+    aliyun_endpoint: str | None = None
+    """Host and port of another endpoint than the region's own, without a scheme."""
+    aliyun_protocol: Literal["https", "http"] = "https"
+    aliyun_calling_numbers: Annotated[tuple[str, ...], NoDecode] = ()
+    recordings_url: str | None = None
+    """Where recordings are kept: ``s3://bucket/prefix`` (extra ``s3``); else a folder in ``data_dir``."""
+    recording_link_seconds: Annotated[int, Field(ge=60, le=604_800)] = 86_400
+    """How long a link to a recording is good."""
     tick_seconds: Annotated[float, Field(gt=0, le=60)] = 1.0
     grace_seconds: Annotated[float, Field(ge=0, le=600)] = 20.0
     """How long a stopping process may take to finish what it claimed."""
     retention_audit_days: Annotated[int, Field(ge=1)] = 730
 
-    @field_validator("api_keys", "trusted_proxies", mode="before")
+    @field_validator("api_keys", "trusted_proxies", "aliyun_calling_numbers", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
         if isinstance(value, str):

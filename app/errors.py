@@ -37,6 +37,13 @@ class NotFoundError(AppError):
     code = "not_found"
 
 
+class GoneError(AppError):
+    """It was there, and will not be there again."""
+
+    status = HTTPStatus.GONE
+    code = "gone"
+
+
 class ConflictError(AppError):
     """The request is at odds with what is stored."""
 

@@ -14,13 +14,17 @@ from fastapi.telemetry import TelemetryConfig
 
 from app.clock import Clock, SystemClock
 from app.config import Settings
+from app.gateways.dialer import Dialer
+from app.gateways.dialer.factory import make_dialer
 from app.gateways.http import HttpClient
 from app.gateways.messenger import WebhookMessenger
+from app.gateways.recordings import make_store
 from app.ids import IdSource, RandomIds
 from app.jobs.runner import Runner
 from app.repositories.database import Database
 from app.routers import (
     bots,
+    calendar,
     chatbot,
     contact_records,
     contacts,
@@ -31,6 +35,7 @@ from app.routers import (
     followup_scripts,
     health,
     messages,
+    outbound,
     protection,
     sends,
     webchat,
@@ -39,12 +44,14 @@ from app.routers.errors import install_error_handlers
 from app.routers.middleware import middlewares
 from app.routers.openapi import complete_document, document_texts
 from app.services import demo
+from app.services.calls.opening import open_desk
 from app.services.chatbot.conversation import Conversations
 from app.services.chatbot.demonstration import load_faq
 from app.services.chatbot.doors import Doors
 from app.services.chatbot.knowledge import Knowledge
 from app.services.context import Context
 from app.services.live import LiveHistory
+from app.services.live_calls import LiveCalls
 from app.services.metrics import Metrics
 
 log = structlog.get_logger(__name__)
@@ -64,12 +71,16 @@ _ROUTERS = (
     bots.router,
     messages.router,
     webchat.router,
+    *outbound.routers,
+    calendar.router,
     health.router,
     docs.router,
 )
 
 
-def create_app(settings: Settings, *, clock: Clock | None = None, ids: IdSource | None = None) -> FastAPI:
+def create_app(
+    settings: Settings, *, clock: Clock | None = None, ids: IdSource | None = None, dialer: Dialer | None = None
+) -> FastAPI:
     """Make the service; ``settings.database_url`` must be set and its database migrated.
 
     ``app.state`` holds what belongs to the service: ``context``, ``metrics``, and ``readiness``, the named checks.
@@ -79,19 +90,24 @@ def create_app(settings: Settings, *, clock: Clock | None = None, ids: IdSource 
     http = HttpClient(
         timeout_seconds=settings.gateway_timeout_seconds, max_connections=4 * settings.gateway_concurrency
     )
+    clock = clock or SystemClock()
     context = Context(
         settings=settings,
         database=Database(settings.database_url.get_secret_value(), pool_size=settings.pool_size),
-        clock=clock or SystemClock(),
+        clock=clock,
         ids=ids or RandomIds(),
         http=http,
         messenger=WebhookMessenger(http),
+        dialer=dialer or make_dialer(settings, clock),
     )
+    desk = open_desk(context)
     live = LiveHistory(context.database)
+    live_calls = LiveCalls(context.database)
     knowledge = Knowledge(context.database)
     conversations = Conversations(context)
     doors = Doors(context)
-    runner = Runner(context) if settings.jobs else None
+    recordings = make_store(settings)
+    runner = Runner(context, desk, recordings) if settings.jobs else None
     metrics = Metrics(context.database)
 
     @asynccontextmanager
@@ -109,8 +125,10 @@ def create_app(settings: Settings, *, clock: Clock | None = None, ids: IdSource 
                 await live.close()
                 await doors.aclose()
                 await conversations.aclose()
+                await live_calls.close()
                 await knowledge.close()
                 await http.close()
+                await context.dialer.close()
                 await context.database.close()
 
     app = FastAPI(
@@ -123,13 +141,17 @@ def create_app(settings: Settings, *, clock: Clock | None = None, ids: IdSource 
         telemetry=_telemetry(),
     )
     app.state.context = context
+    app.state.desk = desk
     app.state.live = live
+    app.state.live_calls = live_calls
+    app.state.recordings = recordings
     app.state.knowledge = knowledge
     app.state.conversations = conversations
     app.state.doors = doors
     app.state.runner = runner
     app.state.metrics = metrics
     app.state.readiness = health.default_checks(context)
+    app.state.warnings = health.default_warnings(context)
     if runner is not None:
         app.state.readiness["loops"] = health.loops_check(runner.heartbeats)
     install_error_handlers(app)

@@ -48,6 +48,8 @@ import fcntl  # noqa: E402 - absent on Windows, which is told so above
 ROOT = Path(__file__).resolve().parent.parent
 RUN_LOCK = "requirements.lock"
 DEV_LOCK = "requirements-dev.lock"
+EXTRAS_LOCK = "requirements-extras.lock"
+"""The one for running with the optional extras; whoever wants them installs it by hand."""
 COVERAGE_PERCENT = 90
 DOMAIN_COVERAGE_PERCENT = 100
 BROWSER = Path("/usr/bin/chromium")
@@ -205,7 +207,7 @@ def bench(venv: Venv, options: argparse.Namespace) -> int:
 
 
 def lock(venv: Venv, options: argparse.Namespace) -> int:
-    """Write both lock files from pyproject.toml, with uv from a virtual environment that is thrown away."""
+    """Write the lock files from pyproject.toml, with uv from a virtual environment that is thrown away."""
     shape = [
         "export",
         "--frozen",
@@ -219,7 +221,11 @@ def lock(venv: Venv, options: argparse.Namespace) -> int:
         make_venv(Path(folder, "venv"))
         install(Path(folder, "venv", "bin", "python"), "--quiet", "uv")
         uv = [str(Path(folder, "venv", "bin", "uv")), "--no-python-downloads"]
-        drafts = {RUN_LOCK: ["--no-dev"], DEV_LOCK: ["--all-groups"]}
+        drafts = {
+            RUN_LOCK: ["--no-dev"],
+            EXTRAS_LOCK: ["--no-dev", "--all-extras"],
+            DEV_LOCK: ["--all-groups", "--all-extras"],
+        }
         commands = [[*uv, "lock", *(["--upgrade"] if options.upgrade else [])]]
         commands += [[*uv, *shape, *groups, "-o", str(Path(folder, name))] for name, groups in drafts.items()]
         for command in commands:
@@ -443,7 +449,7 @@ def parser() -> argparse.ArgumentParser:
     command.add_argument("--full", action="store_true", help="full sizes: minutes for each benchmark of the dispatcher")
     command.set_defaults(command=bench)
 
-    command = commands.add_parser("lock", help="write both lock files anew", allow_abbrev=False)
+    command = commands.add_parser("lock", help="write the lock files anew", allow_abbrev=False)
     command.add_argument("--upgrade", action="store_true", help="newest versions, also where uv.lock knows older ones")
     command.set_defaults(command=lock)
 

@@ -21,6 +21,7 @@ _DASHES = str.maketrans("\u2010\u2011\u2012\u2013\u2014\u2015\u2212", "-------")
 _PHONE = re.compile(r"\+?[ (]{0,2}\d(?:[ \t().\-]{0,3}\d){4,16}\)?", re.ASCII)
 _SPREADSHEET_NUMBER = re.compile(r"(\d+)\.0", re.ASCII)
 _MAX_DIGITS = 15
+_MASKED_WHOLE = 11
 _USER = re.compile(r"([1-9]\d{0,18}):(.*\S.*)", re.ASCII | re.DOTALL)
 _QQ = re.compile(r"[1-9]\d{4,10}", re.ASCII)
 _EMAIL = re.compile(r"[^\s@]+@[^\s@]+\.[^\s@.]+")
@@ -67,6 +68,20 @@ def normalise_phone(text: str) -> str:
     raise ValueError(
         "不是电话号码,请写 5 到 15 位数字,可带 + 号 (not a phone number: 5 to 15 digits, may begin with +)"
     )
+
+
+def national_phone(phone: str) -> str:
+    """Return a stored phone as it is dialled at home: digits without +86; numbers of other countries stay E.164."""
+    if not phone.startswith(_HOME_PREFIX):
+        return phone
+    number = phonenumbers.parse(phone, None)
+    return re.sub(r"\D", "", phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.NATIONAL))
+
+
+def masked_phone(phone: str) -> str:
+    """Return a phone with its middle hidden, ``138****8000``; short ones keep their last two digits only."""
+    head, tail = (3, 4) if len(phone) >= _MASKED_WHOLE else (0, 2)
+    return f"{phone[:head]}****{phone[-tail:]}" if phone else phone
 
 
 def identifier(kind: IdentifierKind, text: str) -> Identifier:

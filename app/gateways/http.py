@@ -9,10 +9,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
+from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import AsyncGenerator, Mapping
 
     from pyreqwest.client import Client
 
@@ -36,6 +37,14 @@ class TransportError(Exception):
         self.failure = failure
 
 
+class StatusError(Exception):
+    """A file that was asked for and is not handed out."""
+
+    def __init__(self, status: int) -> None:
+        super().__init__(f"HTTP {status}")
+        self.status = status
+
+
 @dataclass(frozen=True, slots=True)
 class Answer:
     """What came back: the status, the pause that was asked for in seconds, the start of the body."""
@@ -53,12 +62,45 @@ class HttpClient:
         self._max_connections = max_connections
         self._client: Client | None = None
 
-    async def request(self, method: str, url: str, *, headers: Mapping[str, str], body: bytes | None = None) -> Answer:
-        """Send one request and return its answer, whatever its status; raises ``TransportError`` without one."""
+    async def request(
+        self,
+        method: str,
+        url: str,
+        *,
+        headers: Mapping[str, str],
+        body: bytes | None = None,
+        pause_header: str = "retry-after",
+    ) -> Answer:
+        """Send one request and return its answer, whatever its status; raises ``TransportError`` without one.
+
+        ``pause_header`` is where the other side says how long it wants to be left alone.
+        """
         from pyreqwest import exceptions  # noqa: PLC0415 - see the module's docstring
 
         try:
-            return await self._send(method, url, headers, body)
+            request = self._opened().request(method, url).headers(dict(headers))
+            if body is not None:
+                request = request.body_bytes(body)
+            async with request.build_streamed() as response:
+                content = await response.body_reader.read(MAX_ANSWER_BYTES)
+                return Answer(response.status, response.get_header(pause_header), bytes(content or b""))
+        except exceptions.PyreqwestError as error:
+            raise TransportError(_failure(error), _describe(error)) from error
+
+    async def download(self, url: str, *, timeout_seconds: float) -> AsyncGenerator[bytes, None]:
+        """GET a file piece by piece, of any size; ``timeout_seconds`` for all of it.
+
+        Raises ``StatusError`` for any other answer than 200, ``TransportError`` if it breaks off.
+        """
+        from pyreqwest import exceptions  # noqa: PLC0415 - see the module's docstring
+
+        try:
+            request = self._opened().request("GET", url).timeout(timedelta(seconds=timeout_seconds))
+            async with request.build_streamed() as response:
+                if response.status != HTTPStatus.OK:
+                    raise StatusError(response.status)
+                while (piece := await response.body_reader.read_chunk()) is not None:
+                    yield bytes(piece)
         except exceptions.PyreqwestError as error:
             raise TransportError(_failure(error), _describe(error)) from error
 
@@ -67,14 +109,6 @@ class HttpClient:
         if self._client is not None:
             await self._client.close()
             self._client = None
-
-    async def _send(self, method: str, url: str, headers: Mapping[str, str], body: bytes | None) -> Answer:
-        request = self._opened().request(method, url).headers(dict(headers))
-        if body is not None:
-            request = request.body_bytes(body)
-        async with request.build_streamed() as response:
-            content = await response.body_reader.read(MAX_ANSWER_BYTES)
-            return Answer(response.status, response.get_header("retry-after"), bytes(content or b""))
 
     def _opened(self) -> Client:
         if self._client is None:

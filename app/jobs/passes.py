@@ -1,17 +1,22 @@
 """The recurring work of the service: one coroutine per pass, each safe to run in any number of processes at once."""
 
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
+
+import structlog
 
 from app.domain.chat import WINDOW_SECONDS
 from app.repositories import chat, idempotency, maintenance
 from app.repositories.records import fold_tally
 from app.repositories.results import mark_lost
+from app.services import calendar
 from app.services.context import Context
 from app.services.dispatch.dispatcher import Dispatcher
 from app.services.events import add_events
 from app.services.outbox import deliver_events
 from app.services.rearm import rearm
+
+log = structlog.get_logger(__name__)
 
 BATCH = 1000
 KEYS_KEPT = timedelta(days=7)
@@ -27,6 +32,8 @@ class Passes:
     dispatcher: Dispatcher
     rearmed: dict[int, datetime] = field(default_factory=dict)
     """Marks of configs whose first round this process has done."""
+    warned: set[date] = field(default_factory=set)
+    """The last day on which this process wrote into the log that holidays are missing."""
 
     async def dispatch(self) -> None:
         """Start sending to whoever is due."""
@@ -65,6 +72,15 @@ class Passes:
             await fold_tally(connection)
         async with self.context.database.transaction() as connection:
             await chat.fold_users(connection)
+
+    async def calendar(self) -> None:
+        """Say in the log, once a day, that holidays are missing which should be known by now."""
+        today = self.context.clock.now().astimezone(self.context.settings.zone).date()
+        warning = None if today in self.warned else await calendar.warning(self.context)
+        if warning is not None:
+            self.warned.clear()
+            self.warned.add(today)
+            log.warning("holidays are missing", detail=warning)
 
     async def forget(self) -> None:
         """Delete what is kept for a time only, in bounded batches: idempotency keys, audit rows, used signatures."""

@@ -1,6 +1,7 @@
 """Tables, constraints and indexes."""
 
 from app.models.base import Base
+from app.models.calls import CalendarYear, CallerLine, CallEvent, CallPoll, OutboundCall
 from app.models.contacts import (
     AuditEntry,
     Bot,
@@ -13,6 +14,7 @@ from app.models.contacts import (
 )
 from app.models.faq import BotUserTally, FaqCategory, FaqEntry, FaqQuestion, SeenSignature
 from app.models.followup import FollowUpConfig, FollowUpEnrollment, FollowUpScript
+from app.models.mediation import Mediation, MediationCase, MediationNode, MediationParty, MediationRecord
 from app.models.messages import ChatMessage, FollowUpRecord, RecordTally
 
 __all__ = [
@@ -20,6 +22,10 @@ __all__ = [
     "Base",
     "Bot",
     "BotUserTally",
+    "CalendarYear",
+    "CallEvent",
+    "CallPoll",
+    "CallerLine",
     "ChatMessage",
     "Contact",
     "ContactRecord",
@@ -32,6 +38,12 @@ __all__ = [
     "FollowUpRecord",
     "FollowUpScript",
     "IdempotencyKey",
+    "Mediation",
+    "MediationCase",
+    "MediationNode",
+    "MediationParty",
+    "MediationRecord",
+    "OutboundCall",
     "OutboxEvent",
     "RecordTally",
     "Secret",

@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Identity, Index, String, Text, func, text
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.models.base import Base, BigId, CreatedAt, Moment
@@ -178,6 +179,8 @@ class IdempotencyKey(Base):
     key: Mapped[str] = mapped_column(String(255), primary_key=True)
     body_hash: Mapped[str] = mapped_column(String(64))
     record_id: Mapped[int | None] = mapped_column(BigInteger)
+    answer: Mapped[list[dict[str, Any]] | None] = mapped_column(JSONB)
+    """Where a request made several things: what became of each, by ids; nothing that names anybody."""
     created_at: Mapped[CreatedAt]
 
 

@@ -32,12 +32,16 @@ _NEWCOMERS = """
     SELECT new.id FROM new, announced
 """
 
+# Of the phones that cases give, full numbers only: what is none is never dialled, and "000" stands for many people.
 _IDENTIFIERS = """
     SELECT id AS contact_id, bot_id, 'user' AS kind, user_id AS value FROM contact WHERE id = ANY($1::bigint[])
     UNION ALL
     SELECT id, bot_id, 'phone', phone FROM contact WHERE id = ANY($1::bigint[]) AND phone IS NOT NULL
     UNION ALL
     SELECT contact_id, NULL, kind, value FROM contact_record WHERE contact_id = ANY($1::bigint[])
+    UNION ALL
+    SELECT contact_id, NULL, 'phone', phone FROM mediation_party
+    WHERE contact_id = ANY($1::bigint[]) AND phone LIKE '+%'
 """
 
 _CONTACTS_WITH = """
@@ -51,6 +55,10 @@ _CONTACTS_WITH = """
     SELECT i.place, r.contact_id
     FROM unnest($6::int[], $7::text[], $8::text[]) AS i(place, kind, value)
     JOIN contact_record r ON r.kind = i.kind AND lower(r.value) = i.value
+    UNION
+    SELECT i.place, p.contact_id
+    FROM unnest($1::int[], $2::text[]) AS i(place, phone) JOIN mediation_party p ON p.phone = i.phone
+    WHERE p.contact_id IS NOT NULL AND p.phone LIKE '+%'
 """
 
 _COVERED = """
@@ -58,6 +66,10 @@ _COVERED = """
     FROM unnest($1::int[], $2::text[], $3::text[]) AS i(place, kind, value)
     WHERE EXISTS (SELECT FROM do_not_contact d WHERE d.kind = i.kind AND d.value = i.value)
        OR (i.kind = 'phone' AND EXISTS (SELECT FROM contact c WHERE c.phone = i.value AND c.do_not_contact))
+       OR (i.kind = 'phone' AND EXISTS (
+           SELECT FROM mediation_party p JOIN contact c ON c.id = p.contact_id
+           WHERE p.phone = i.value AND c.do_not_contact
+       ))
     UNION ALL
     SELECT NULL, value FROM secret WHERE name = $4
 """
@@ -92,6 +104,7 @@ _FLAG = """
     WHERE id = ANY($1::bigint[]) AND NOT do_not_contact
     RETURNING id
 """
+_NOT_FLAGGED = "SELECT id FROM contact WHERE id = ANY($1::bigint[]) AND NOT do_not_contact"
 _UNFLAG = "UPDATE contact SET do_not_contact = false, updated_at = $2 WHERE id = $1 AND do_not_contact RETURNING id"
 _REMOVE_PLAIN = """
     DELETE FROM do_not_contact d
@@ -139,6 +152,14 @@ async def hold_list(connection: asyncpg.Connection) -> None:
     miss what the other has not committed yet.
     """
     await connection.execute("SELECT pg_advisory_xact_lock(hashtext('do_not_contact'))")
+
+
+async def keep_list(connection: asyncpg.Connection) -> None:
+    """Keep the list as it is until the transaction ends, for who reads it and changes nothing about it.
+
+    Not to be followed by `hold_list`: two who both keep it would wait for each other.
+    """
+    await connection.execute("SELECT pg_advisory_xact_lock_shared(hashtext('do_not_contact'))")
 
 
 async def announce_people(connection: asyncpg.Connection) -> None:
@@ -265,6 +286,12 @@ async def add_independent(
 async def flag(connection: asyncpg.Connection, contact_ids: Collection[int], now: datetime) -> list[int]:
     """Mark people as not to be contacted; returns those for whom that is new."""
     return [row["id"] for row in await connection.fetch(_FLAG, list(contact_ids), now)]
+
+
+async def flagged(connection: asyncpg.Connection, contact_ids: Collection[int]) -> set[int]:
+    """Return those of these people who must not be contacted, by the mark alone; also ids that nobody has any more."""
+    rows = await connection.fetch(_NOT_FLAGGED, list(contact_ids))
+    return set(contact_ids) - {row["id"] for row in rows}
 
 
 async def unflag(connection: asyncpg.Connection, contact_id: int, now: datetime) -> bool:

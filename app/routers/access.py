@@ -32,8 +32,8 @@ from app.routers.dialects import dialect_of
 OPEN: Final = frozenset({"/healthz", "/readyz"})
 SIGNED: Final = "/api/v1/chatbot/"
 """Calls of Chatopera's clients: ``/api/v1/chatbot/{clientId}/…``; the routes there check the signature."""
-PROVEN: Final = ("/chat/", "/api/webchat/", SIGNED)
-"""Pages and calls of the web chat (``/chat/{token}``, ``/api/webchat/{token}/…``), and signed ones."""
+PROVEN: Final = ("/chat/", "/api/webchat/", SIGNED, "/api/v1/outbound-bot/recordings/")
+"""Pages and calls of the web chat (``/chat/{token}``, ``/api/webchat/{token}/…``), signed calls, signed links."""
 
 _LOCAL_NAMES: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 _READING: Final = frozenset({"GET", "HEAD", "OPTIONS"})

@@ -11,6 +11,8 @@ from fastapi.responses import JSONResponse
 
 from app.errors import AppError
 
+_NOT_JSON = "请求体不是有效的 JSON (the body is not valid JSON)"
+
 Problem = Mapping[str, Any]
 """One entry of FastAPI's validation errors: ``type``, ``loc``, ``msg``."""
 
@@ -30,9 +32,14 @@ class Dialect(Protocol):
 def sentence(problems: Sequence[Problem]) -> str:
     """Say in one line which fields are at fault and why."""
     return "; ".join(
-        f"{'.'.join(str(part) for part in problem['loc'][1:]) or problem['loc'][0]}: {problem['msg']}"
+        f"body: {_NOT_JSON}" if problem["type"] == "json_invalid" else f"{_place(problem['loc'])}: {problem['msg']}"
         for problem in problems
     )
+
+
+def _place(loc: Sequence[str | int]) -> str:
+    """Write where a field stands: ``parties.0.name``, or ``body`` for the whole of it."""
+    return ".".join(str(part) for part in loc[1:]) or str(loc[0])
 
 
 def _headers(error: AppError) -> dict[str, str]:
@@ -64,7 +71,8 @@ class OutboundDialect:
     def error(self, error: AppError) -> JSONResponse:
         """Answer with the error's status, the same number in ``code``."""
         status = HTTPStatus.BAD_REQUEST if error.status == HTTPStatus.UNPROCESSABLE_ENTITY else error.status
-        return JSONResponse({"code": int(status), "message": error.message, "data": None}, int(status), _headers(error))
+        message = f"{_place(error.field)}: {error.message}" if error.field else error.message
+        return JSONResponse({"code": int(status), "message": message, "data": None}, int(status), _headers(error))
 
     def validation(self, problems: Sequence[Problem]) -> JSONResponse:
         """Answer 400 with a message that names every field."""

@@ -13,6 +13,7 @@ from app.models.revision import HEAD
 from app.repositories.migrations import current_revision
 from app.routers.responses import problems
 from app.routers.tags import Tag
+from app.services import calendar
 from app.services.context import Context
 
 CHECK_SECONDS = 3.0
@@ -48,6 +49,11 @@ class ReadinessAnswer(BaseModel):
     checks: dict[str, CheckResult] = Field(
         description="各项检查 (each check)", examples=[{"database": {"ok": True}, "migrations": {"ok": True}}]
     )
+    warnings: dict[str, str] | None = Field(
+        None,
+        description="不影响就绪、但应处理的事项 (what somebody should see to, though requests are served)",
+        examples=[{"calendar": "没有 2027 年的节假日数据 (no holidays are known for 2027)"}],
+    )
 
 
 def default_checks(context: Context) -> Readiness:
@@ -66,6 +72,15 @@ def default_checks(context: Context) -> Readiness:
         return "the service is stopping" if context.stopping.is_set() else None
 
     return {"database": database, "migrations": migrations, "stopping": stopping}
+
+
+def default_warnings(context: Context) -> Readiness:
+    """Return the checks that leave a service ready; what they answer is a warning."""
+
+    async def holidays() -> str | None:
+        return await calendar.warning(context)
+
+    return {"calendar": holidays}
 
 
 class Heartbeat(Protocol):
@@ -109,8 +124,11 @@ async def readyz(request: Request, response: Response) -> ReadinessAnswer:
     """数据库可用、迁移已完成、后台循环在运行时返回 200,否则 503;无需密钥。 Readiness.
 
     Answers 200 when the database answers, its migrations are current and the loops tick, else 503; no key needed.
+    `warnings` has what somebody should see to, such as holidays that are missing: the status stays 200.
     """
-    answer = await _run_checks(request.app.state.readiness)
+    state = request.app.state
+    answer, said = await asyncio.gather(_run_checks(state.readiness), _run_checks(state.warnings))
+    answer.warnings = {name: check.detail for name, check in said.checks.items() if check.detail} or None
     if answer.status != "ready":
         response.status_code = HTTPStatus.SERVICE_UNAVAILABLE
         response.headers["Retry-After"] = "2"

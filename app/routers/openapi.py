@@ -1,11 +1,12 @@
 """What the OpenAPI document says about the service as a whole."""
 
+from http import HTTPStatus
 from typing import Any, Final
 
 from fastapi import FastAPI
 
 from app.routers.access import OPEN, PROVEN
-from app.routers.dialects import ChatbotDialect, dialect_of
+from app.routers.dialects import ChatbotDialect, OutboundDialect, dialect_of
 from app.routers.responses import problem_schemas
 from app.routers.tags import tag_metadata
 
@@ -75,17 +76,29 @@ def complete_document(app: FastAPI) -> None:
             components["schemas"] = dict(sorted((components["schemas"] | problem_schemas()).items()))
             _mark_open(document["paths"])
             _drop_422(document["paths"])
+            _show_null(document["paths"])
         return document
 
     app.openapi = openapi  # type: ignore[method-assign]  # FastAPI's documented way to extend the document
 
 
 def _drop_422(paths: dict[str, dict[str, Any]]) -> None:
-    """Take out what the framework adds by itself and the chatbot family never answers: its errors have an ``rc``."""
+    """Take out what the framework adds by itself where a family answers wrong input in another way: rc, or 400."""
     for path, operations in paths.items():
-        if isinstance(dialect_of(path), ChatbotDialect):
+        if isinstance(dialect_of(path), ChatbotDialect | OutboundDialect):
             for operation in operations.values():
                 operation["responses"].pop("422", None)
+
+
+def _show_null(paths: dict[str, dict[str, Any]]) -> None:
+    """Put ``data: null`` back into the examples of the outbound family's errors: the framework leaves nulls out."""
+    for path, operations in paths.items():
+        if not isinstance(dialect_of(path), OutboundDialect):
+            continue
+        for operation in operations.values():
+            for status, response in operation["responses"].items():
+                if int(status) >= HTTPStatus.BAD_REQUEST:
+                    response["content"]["application/json"]["example"]["data"] = None
 
 
 def _mark_open(paths: dict[str, dict[str, Any]]) -> None:

@@ -18,6 +18,9 @@ class Tag(StrEnum):
     WEBCHAT = "网页聊天 webchat"
     CHATBOT = "聊天机器人 chatbot"
     CHATBOT_SIGNED = "聊天机器人(签名) chatbot, signed"
+    OUTBOUND = "智能外呼 outbound-bot"
+    MEDIATION = "调解案件 mediation"
+    CALENDAR = "日历 calendar"
     OPERATION = "运行 operation"
 
 
@@ -43,6 +46,12 @@ _TEXTS = {
     "The default bot's users, histories, FAQ base and conversation; and how bots are made.",
     Tag.CHATBOT_SIGNED: "与上相同,供 Chatopera SDK 调用任意机器人:请求以机器人的密钥签名,总是 HTTP 200,结果见 rc。"
     "The same for any bot, as Chatopera's SDKs call it: signed with the bot's secret, always HTTP 200, see rc.",
+    Tag.OUTBOUND: "智能外呼:拨打、录音、状态,以及节点与线路的设置。"
+    "Outbound calls: placing them, transcripts and recordings, statuses; nodes and lines.",
+    Tag.MEDIATION: "调解案件:案件、当事人与协议,是外呼的对象。"
+    "Mediation cases: parties and agreements that calls are about.",
+    Tag.CALENDAR: "日历:法定节假日与调休,在内置数据之上补充或覆盖。"
+    "Calendar: statutory holidays and working weekends, added to or instead of the built-in data.",
     Tag.OPERATION: "运行:存活、就绪与指标。Operation: liveness, readiness and metrics.",
 }
 

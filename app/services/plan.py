@@ -8,6 +8,7 @@ import asyncpg
 from app.domain.followup import (
     Blocker,
     Facts,
+    Limits,
     MissingVariableError,
     PlannedSend,
     Reason,
@@ -26,7 +27,7 @@ from app.repositories import enrollments as store
 from app.repositories import sequences as sequence_store
 from app.services.context import Context
 from app.services.dispatch.looks import NOTHING_RECENT, facts_of
-from app.services.limits import limits_of
+from app.services.limits import current_limits
 from app.services.sequences import load_sequences, script_of
 
 DAY = timedelta(hours=24)
@@ -74,11 +75,10 @@ async def plan_of(context: Context, enrollment_id: int) -> Plan:
     facts = facts_of(row, recent.get(row["contact_id"], NOTHING_RECENT), _unknown_until(context, row))
     if facts.unknown_until is not None:
         facts = _behind_open(facts, row, open_scripts, sequence)
-    return _foreseen(context, row, facts, sequence, now)
+    return _foreseen(row, facts, sequence, await current_limits(context), now)
 
 
-def _foreseen(context: Context, row: asyncpg.Record, facts: Facts, sequence: Sequence, now: datetime) -> Plan:
-    limits = limits_of(context.settings)
+def _foreseen(row: asyncpg.Record, facts: Facts, sequence: Sequence, limits: Limits, now: datetime) -> Plan:
     step = current_step(facts, sequence)
     simulation = simulate(facts, sequence, limits, now)
     return Plan(

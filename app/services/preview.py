@@ -20,7 +20,7 @@ from app.models import FollowUpScript
 from app.repositories import configs, scripts
 from app.services.configs import ConfigView, find_config, read_config
 from app.services.context import Context
-from app.services.limits import limits_of
+from app.services.limits import current_limits
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +69,8 @@ async def preview(context: Context, config_id: int, premise: Premise) -> Preview
         position=config.position if premise.position is None else premise.position,
     )
     sequence = _sequence(config, default_opening=context.settings.opening_message)
-    run = simulate(facts, sequence, limits_of(context.settings), begin, count=premise.count)
+    limits = await current_limits(context)
+    run = simulate(facts, sequence, limits, begin, count=premise.count)
     return Preview(config_id, config.is_active, begin, run.sends, run.end)
 
 

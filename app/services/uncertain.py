@@ -11,7 +11,7 @@ from app.repositories import records as store
 from app.repositories import sequences as sequence_store
 from app.services.context import Context
 from app.services.dispatch.looks import place_after_open
-from app.services.limits import limits_of
+from app.services.limits import limits_on
 from app.services.sequences import load_sequences, script_of
 
 
@@ -52,7 +52,7 @@ async def count_as_sent(
     )
     script_ids = [row["open_script_id"] for row in rows if row["open_script_id"] is not None]
     scripts = await sequence_store.load_scripts(connection, script_ids)
-    limits = limits_of(context.settings)
+    limits = await limits_on(connection, context.settings)
     for together in await store.one_per_contact(connection, record_ids):
         await results.write_record_sent(connection, now, together)
     passed = []

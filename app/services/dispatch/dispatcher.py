@@ -13,7 +13,7 @@ from app.repositories.dispatch import Row, Watermark
 from app.services.context import Context
 from app.services.dispatch import webchat, webhook
 from app.services.dispatch.claims import Claims
-from app.services.limits import limits_of
+from app.services.limits import current_limits
 
 log = structlog.get_logger(__name__)
 
@@ -37,7 +37,6 @@ class Dispatcher:
     def __init__(self, context: Context, messenger: Messenger) -> None:
         self._context = context
         self._messenger = messenger
-        self._limits = limits_of(context.settings)
         self._bots: dict[int, _BotState] = {}
         self._is_sweep_due = False
         self.sent = 0
@@ -104,14 +103,13 @@ class Dispatcher:
 
     async def _webchat(self, bot: Row, state: _BotState) -> webchat.BatchResult:
         settings = self._context.settings
+        limits = await current_limits(self._context)
         if bot["inbox_url"] is None:
-            return await webchat.send_batch(
-                self._context, bot["id"], self._limits, state.claims, settings.dispatch_batch
-            )
+            return await webchat.send_batch(self._context, bot["id"], limits, state.claims, settings.dispatch_batch)
         # As many as fit well into a lease while an inbox lets each of them wait.
         limit = min(settings.dispatch_batch, settings.gateway_concurrency)
         return await webchat.send_polled_batch(
-            self._context, self._messenger, channel_of(bot), self._limits, state.claims, limit
+            self._context, self._messenger, channel_of(bot), limits, state.claims, limit
         )
 
     async def _webhook(self, bot: Row, state: _BotState) -> webchat.BatchResult:
@@ -119,8 +117,9 @@ class Dispatcher:
         limit = state.circuit.batch_limit(now, self._context.settings.gateway_concurrency)
         if limit == 0:
             return webchat.BatchResult(0, 0)
+        limits = await current_limits(self._context)
         batch = await webhook.send_batch(
-            self._context, self._messenger, channel_of(bot), self._limits, state.claims, limit, bot["rate_per_second"]
+            self._context, self._messenger, channel_of(bot), limits, state.claims, limit, bot["rate_per_second"]
         )
         state.circuit.record(successes=batch.successes, failures=batch.failures, now=self._context.clock.now())
         return batch.result

@@ -1,0 +1,46 @@
+"""Placing calls: the gate, rounds, what a call is placed with, how often a provider is asked."""
+
+from app.domain.dialing.gate import (
+    LIMIT,
+    MUST_WAIT,
+    TEXTS,
+    Active,
+    Facts,
+    Reason,
+    Refusal,
+    Room,
+    Rules,
+    decide,
+    refusals,
+)
+from app.domain.dialing.jobs import Named, Script, job_id, script_for, words_for
+from app.domain.dialing.pace import Slowness, draw_of, pause_after, poll_after
+from app.domain.dialing.rounds import Attempt, Following, after, after_refusal_of_provider, retry_at
+
+__all__ = [
+    "LIMIT",
+    "MUST_WAIT",
+    "TEXTS",
+    "Active",
+    "Attempt",
+    "Facts",
+    "Following",
+    "Named",
+    "Reason",
+    "Refusal",
+    "Room",
+    "Rules",
+    "Script",
+    "Slowness",
+    "after",
+    "after_refusal_of_provider",
+    "decide",
+    "draw_of",
+    "job_id",
+    "pause_after",
+    "poll_after",
+    "refusals",
+    "retry_at",
+    "script_for",
+    "words_for",
+]

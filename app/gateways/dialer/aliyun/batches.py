@@ -1,0 +1,86 @@
+"""Calls put together into requests: jobs as OutboundBot wants them, and how many of them go into one request."""
+
+import json
+from collections.abc import Iterator, Sequence
+from datetime import datetime, timedelta
+from typing import Final
+from urllib.parse import quote
+
+import phonenumbers
+
+from app.gateways.dialer.protocol import CallRef, Dial
+
+MAX_JOBS: Final = 25
+"""What Alibaba Cloud recommends for one AssignJobs."""
+MAX_LISTED: Final = 99
+_MAX_ENCODED: Final = 7000
+"""Bytes of jobs in one request. They travel in the URL, and servers commonly take 8 KB of it."""
+_HOME: Final = 86
+
+
+def job_json(dial: Dial) -> str:
+    """Write a call as an entry of ``JobsJson``."""
+    contact = {
+        "phoneNumber": local_number(dial.phone),
+        "name": dial.name,
+        "honorific": dial.honorific,
+        "role": dial.role,
+        "referenceId": dial.job_id,
+    }
+    job = {
+        "contacts": [{key: value for key, value in contact.items() if value is not None}],
+        "extras": [{"key": key, "value": value} for key, value in dial.variables.items()],
+    }
+    return json.dumps(job, ensure_ascii=False, separators=(",", ":"))
+
+
+def local_number(phone: str) -> str:
+    """Return a number as it is dialled inside China; another country's stays E.164."""
+    try:
+        number = phonenumbers.parse(phone)
+    except phonenumbers.NumberParseException:
+        return phone
+    if number.country_code != _HOME:
+        return phone
+    written = phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.NATIONAL)
+    return "".join(filter(str.isdigit, written))
+
+
+def batches(dials: Sequence[Dial]) -> Iterator[list[tuple[Dial, str]]]:
+    """Cut calls into requests, each call with its job; a job that alone is too long goes by itself."""
+    batch: list[tuple[Dial, str]] = []
+    size = 0
+    for dial in dials:
+        job = job_json(dial)
+        length = len(quote(job, safe=""))
+        if batch and (len(batch) == MAX_JOBS or size + length > _MAX_ENCODED):
+            yield batch
+            batch, size = [], 0
+        batch.append((dial, job))
+        size += length
+    if batch:
+        yield batch
+
+
+def listed(calls: Sequence[CallRef]) -> Iterator[tuple[str, Sequence[CallRef]]]:
+    """Cut calls into questions of at most 99, each about one instance."""
+    by_instance: dict[str, list[CallRef]] = {}
+    for call in calls:
+        if call.provider_job_id is not None:
+            by_instance.setdefault(call.instance_id, []).append(call)
+    for instance_id, own in by_instance.items():
+        for start in range(0, len(own), MAX_LISTED):
+            yield instance_id, own[start : start + MAX_LISTED]
+
+
+def strategy_json(now: datetime, life: timedelta) -> str:
+    """Write the strategy of a group: at once, one attempt, and nothing any more when we have given the calls up."""
+    return json.dumps(
+        {
+            "repeatBy": "Once",
+            "maxAttemptsPerDay": 1,
+            "minAttemptInterval": int(life.total_seconds() // 60),
+            "startTime": int(now.timestamp() * 1000),
+            "endTime": int((now + life).timestamp() * 1000),
+        }
+    )

@@ -1,0 +1,241 @@
+"""Calls being placed: numbers, lines, reservations and what the provider said to them; for a whole batch each."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import NamedTuple, TypeAlias
+
+import asyncpg
+
+from app.domain.calls import TaskStatus
+
+Row: TypeAlias = asyncpg.Record
+
+# In the order of the keys, so that two who want the same numbers wait instead of blocking each other.
+_HOLD_NUMBERS = """
+    SELECT pg_advisory_xact_lock(key)
+    FROM (SELECT DISTINCT hashtextextended('call:' || phone, 0) AS key FROM unnest($1::text[]) AS i(phone) ORDER BY key)
+"""
+
+_NUMBERS = f"""
+    SELECT i.phone,
+        ARRAY(
+            SELECT c.created_at FROM outbound_call c
+            WHERE c.phone = i.phone AND c.created_at > $2 AND c.is_counted ORDER BY c.created_at
+        ) AS recent,
+        EXISTS (
+            SELECT FROM outbound_call c
+            WHERE c.phone = i.phone AND c.created_at > $3 AND c.task_status = {int(TaskStatus.CONTACT_BLOCK_LIST)}
+        ) AS is_blocked
+    FROM unnest($1::text[]) AS i(phone)
+"""
+
+_ACTIVE = """
+    SELECT id, phone, party_id, node_id, placement, status, job_group_id FROM outbound_call
+    WHERE ended_at IS NULL AND phone = ANY($1::text[])
+    UNION
+    SELECT id, phone, party_id, node_id, placement, status, job_group_id FROM outbound_call
+    WHERE ended_at IS NULL AND party_id = ANY($2::bigint[])
+"""
+
+_LOCK_LINES = "SELECT id FROM caller_line ORDER BY id FOR UPDATE"
+_LINES = """
+    SELECT l.id, l.call_number, l.call_line - (
+        SELECT count(*) FROM outbound_call c WHERE c.line_id = l.id AND c.ended_at IS NULL
+    ) AS free
+    FROM caller_line l ORDER BY l.id
+"""
+_FREE_SLOTS = """
+    SELECT coalesce(sum(greatest(0, l.call_line - (
+        SELECT count(*) FROM outbound_call c WHERE c.line_id = l.id AND c.ended_at IS NULL
+    ))), 0)::int
+    FROM caller_line l
+"""
+
+# A unique index that objects (the same party or number meanwhile) leaves the call out instead of failing the batch.
+_INSERT = """
+    WITH call AS (
+        INSERT INTO outbound_call (provider, created_at, gives_up_at, job_id, instance_id, script_id, call_type,
+                                   case_id, mediation_id, node_id, party_id, person_id, record_id, contact_id, phone,
+                                   line_id, is_automatic)
+        SELECT $1, $2, $3, t.*
+        FROM unnest($5::text[], $6::text[], $7::text[], $8::text[], $9::text[], $10::bigint[], $11::int[],
+                    $12::bigint[], $13::text[], $14::bigint[], $15::bigint[], $16::text[], $17::text[], $18::bool[])
+            AS t
+        ON CONFLICT DO NOTHING
+        RETURNING id, job_id
+    ), poll AS (
+        INSERT INTO call_poll (call_id, next_poll_at) SELECT id, $4 FROM call
+    )
+    SELECT id, job_id FROM call
+"""
+
+# What may have changed between the reservation and this moment: the person refused, was erased, the case moved on.
+_STILL_WANTED = """
+    SELECT c.id
+    FROM outbound_call c
+    LEFT JOIN contact p ON p.id = c.contact_id
+    LEFT JOIN mediation m ON m.id = c.mediation_id
+    LEFT JOIN mediation_case k ON k.id = m.case_id
+    WHERE c.id = ANY($1::bigint[]) AND c.placement = 'reserved' AND c.ended_at IS NULL AND c.created_at > $2
+      AND c.cancel_requested_at IS NULL AND c.phone NOT LIKE 'erased-%'
+      AND (c.contact_id IS NULL OR p.do_not_contact IS FALSE)
+      AND NOT EXISTS (SELECT FROM do_not_contact d WHERE d.kind = 'phone' AND d.value = c.phone)
+      AND (c.mediation_id IS NULL OR (m.node_id = c.node_id AND k.closed_at IS NULL))
+"""
+
+# What a provider confirmed is placed, whoever gave it up meanwhile; only what is certainly not there stays so.
+_PLACED = """
+    WITH call AS (
+        UPDATE outbound_call c
+        SET placement = 'placed', placed_at = coalesce(c.placed_at, $1), provider_job_id = i.provider_job_id,
+            job_group_id = i.job_group_id
+        FROM unnest($2::bigint[], $3::text[], $4::text[], $5::timestamptz[])
+            AS i(id, provider_job_id, job_group_id, next_poll_at)
+        WHERE c.id = i.id AND c.placement IN ('reserved', 'unknown')
+        RETURNING c.id, c.record_id, i.next_poll_at
+    ), poll AS (
+        UPDATE call_poll p SET next_poll_at = c.next_poll_at, failures = 0 FROM call c WHERE p.call_id = c.id
+    )
+    UPDATE mediation_record r SET failures = 0 FROM call c WHERE r.id = c.record_id AND r.failures > 0
+"""
+_UNKNOWN = """
+    WITH call AS (
+        UPDATE outbound_call c SET placement = 'unknown', remark = i.remark
+        FROM unnest($1::bigint[], $2::text[], $3::timestamptz[]) AS i(id, remark, next_poll_at)
+        WHERE c.id = i.id AND c.placement = 'reserved' AND c.ended_at IS NULL
+        RETURNING c.id, c.contact_id, i.next_poll_at
+    ), poll AS (
+        UPDATE call_poll p SET next_poll_at = c.next_poll_at FROM call c WHERE p.call_id = c.id
+    )
+    SELECT id, contact_id FROM call
+"""
+_NOT_PLACED = """
+    WITH call AS (
+        UPDATE outbound_call c
+        SET placement = 'not_placed', status = 'Failed', is_counted = false, result = '未呼出', remark = i.remark,
+            ended_at = greatest($1, c.created_at)
+        FROM unnest($2::bigint[], $3::text[]) AS i(id, remark)
+        WHERE c.id = i.id AND c.placement IN ('reserved', 'unknown') AND c.ended_at IS NULL
+        RETURNING c.id, c.record_id
+    ), poll AS (
+        DELETE FROM call_poll p USING call c WHERE p.call_id = c.id
+    )
+    SELECT id, record_id FROM call
+"""
+
+
+class NewCall(NamedTuple):
+    """A call about to be reserved; the order of the fields is that of the statement."""
+
+    job_id: str
+    instance_id: str
+    script_id: str
+    call_type: str
+    case_id: str | None
+    mediation_id: int | None
+    node_id: int | None
+    party_id: int | None
+    person_id: str | None
+    record_id: int | None
+    contact_id: int | None
+    phone: str
+    line_id: str
+    is_automatic: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Number:
+    """What is known of a phone number."""
+
+    recent: tuple[datetime, ...]
+    is_blocked: bool
+
+
+async def hold_numbers(connection: asyncpg.Connection, phones: Collection[str]) -> None:
+    """Let nobody else reserve calls to these numbers until the transaction ends."""
+    await connection.execute(_HOLD_NUMBERS, list(phones))
+
+
+async def numbers(
+    connection: asyncpg.Connection, phones: Collection[str], *, since: datetime, blocked_since: datetime
+) -> dict[str, Number]:
+    """Return, by number, the attempts that count since ``since``, and whether the provider blocked it lately."""
+    rows = await connection.fetch(_NUMBERS, list(phones), since, blocked_since)
+    return {row["phone"]: Number(tuple(row["recent"]), row["is_blocked"]) for row in rows}
+
+
+async def active(connection: asyncpg.Connection, phones: Collection[str], party_ids: Collection[int]) -> Sequence[Row]:
+    """Return the calls that are not over, to these numbers or parties.
+
+    Rows ``id, phone, party_id, node_id, placement, status, job_group_id``.
+    """
+    rows: Sequence[Row] = await connection.fetch(_ACTIVE, list(phones), list(party_ids))
+    return rows
+
+
+async def lock_lines(connection: asyncpg.Connection) -> Sequence[Row]:
+    """Lock all lines until the transaction ends; rows ``id, call_number, free`` as they then are."""
+    await connection.execute(_LOCK_LINES)
+    # A statement of its own: it sees what others committed while this one waited for the lock.
+    rows: Sequence[Row] = await connection.fetch(_LINES)
+    return rows
+
+
+async def free_slots(connection: asyncpg.Connection) -> int:
+    """Return how many calls the lines have room for at the moment; locks nothing and promises nothing."""
+    free: int = await connection.fetchval(_FREE_SLOTS)
+    return free
+
+
+async def reserve(
+    connection: asyncpg.Connection,
+    new: Sequence[NewCall],
+    *,
+    provider: str,
+    now: datetime,
+    gives_up_at: datetime,
+    lease_end: datetime,
+) -> dict[str, int]:
+    """Write calls as ``reserved``; returns ids by job id, without those that an index refused."""
+    if not new:
+        return {}
+    rows = await connection.fetch(_INSERT, provider, now, gives_up_at, lease_end, *zip(*new, strict=True))
+    return {row["job_id"]: row["id"] for row in rows}
+
+
+async def still_wanted(
+    connection: asyncpg.Connection, call_ids: Sequence[int], created_after: datetime
+) -> frozenset[int]:
+    """Return which reserved calls may still be placed: young enough, nobody refused, nothing moved on."""
+    rows = await connection.fetch(_STILL_WANTED, call_ids, created_after)
+    return frozenset(row["id"] for row in rows)
+
+
+async def write_placed(
+    connection: asyncpg.Connection, now: datetime, placed: Sequence[tuple[int, str, str, datetime]]
+) -> None:
+    """Complete calls that the provider took: (id, provider's job id, job group id, next poll) each."""
+    if placed:
+        await connection.execute(_PLACED, now, *zip(*placed, strict=True))
+
+
+async def write_unknown(connection: asyncpg.Connection, unknown: Sequence[tuple[int, str, datetime]]) -> Sequence[Row]:
+    """Mark calls of which nobody knows whether they were taken: (id, remark, next look) each.
+
+    Returns rows ``id, contact_id`` of those that were ``reserved`` until now.
+    """
+    if not unknown:
+        return []
+    rows: Sequence[Row] = await connection.fetch(_UNKNOWN, *zip(*unknown, strict=True))
+    return rows
+
+
+async def write_not_placed(
+    connection: asyncpg.Connection, now: datetime, released: Sequence[tuple[int, str]]
+) -> Sequence[Row]:
+    """End calls that were certainly not taken: (id, remark) each; rows ``id, record_id`` of those that were open."""
+    if not released:
+        return []
+    rows: Sequence[Row] = await connection.fetch(_NOT_PLACED, now, *zip(*released, strict=True))
+    return rows

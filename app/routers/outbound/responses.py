@@ -1,0 +1,82 @@
+"""What the OpenAPI document says about the errors of the outbound family: ``{code, message, data: null}``."""
+
+from http import HTTPStatus
+from typing import Any
+
+from app.schemas.outbound import OutboundRefusal
+
+_TEXTS: dict[HTTPStatus, tuple[str, str]] = {
+    HTTPStatus.BAD_REQUEST: ("输入有误 (the input is not valid)", "caseId: Field required"),
+    HTTPStatus.UNAUTHORIZED: (
+        "缺少密钥或密钥错误 (no key or a wrong one)",
+        "密钥无效 (this API key is not known)",
+    ),
+    HTTPStatus.FORBIDDEN: ("无权访问 (not allowed)", "无权访问 (not allowed)"),
+    HTTPStatus.NOT_FOUND: ("不存在 (not found)", "没有匹配的通话 (no call matches)"),
+    HTTPStatus.CONFLICT: ("与现有数据冲突 (at odds with what is stored)", "案件已存在 (this case is there already)"),
+    HTTPStatus.GONE: ("已失效 (gone)", "录音链接已过期 (this link has expired)"),
+    HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE: (
+        "没有所请求的范围 (none of the bytes that were asked for)",
+        "请求的范围超出录音 (the recording has no such bytes)",
+    ),
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE: (
+        "请求体过大 (the body is too large)",
+        "请求体过大,上限 67108864 字节 (the body is larger than 67108864 bytes)",
+    ),
+    HTTPStatus.TOO_MANY_REQUESTS: (
+        "请求过多,请稍后再试 (too many requests)",
+        "请求过多,请稍后再试 (too many requests, wait a moment)",
+    ),
+    HTTPStatus.INTERNAL_SERVER_ERROR: (
+        "服务内部错误 (internal error)",
+        "服务内部错误,已记录 (internal error, it has been logged)",
+    ),
+    HTTPStatus.SERVICE_UNAVAILABLE: (
+        "数据库暂时不可用 (the database is away)",
+        "数据库暂时不可用,请稍后再试 (the database is away, try again)",
+    ),
+    HTTPStatus.INSUFFICIENT_STORAGE: ("存储空间不足 (no storage left)", "存储空间不足 (no storage left)"),
+}
+_ALWAYS = (400, 401, 403, 413, 500, 503, 507)
+"""Statuses that the middlewares and the framework can answer for any operation."""
+_WAIT = {"Retry-After": {"description": "秒 (seconds to wait)", "schema": {"type": "integer"}}}
+_HEADERS: dict[int, dict[str, Any]] = {
+    401: {"WWW-Authenticate": {"description": "接受的认证方式 (accepted schemes)", "schema": {"type": "string"}}},
+    416: {"Content-Range": {"description": "bytes */总长 (the whole length)", "schema": {"type": "string"}}},
+    429: _WAIT,
+    503: _WAIT,
+}
+
+
+def refusals(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """Return FastAPI's ``responses=`` for an operation: the statuses given and those that any call can get.
+
+    Args:
+        statuses: HTTP statuses of this operation beyond the common ones, such as 404 and 409.
+    """
+    return {int(status): _response(HTTPStatus(status)) for status in sorted({*_ALWAYS, *statuses})}
+
+
+def refusals_beside_a_stream(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """Return the same for an operation whose good answer is no JSON: its errors are JSON all the same.
+
+    FastAPI files a ``model`` under the media type of the operation's answer, so here the model is referred to; other
+    operations put it into the document.
+    """
+    found = refusals(*statuses)
+    for response in found.values():
+        del response["model"]
+        response["content"]["application/json"]["schema"] = {"$ref": "#/components/schemas/OutboundRefusal"}
+    return found
+
+
+def _response(status: HTTPStatus) -> dict[str, Any]:
+    text, example = _TEXTS[status]
+    response: dict[str, Any] = {
+        "model": OutboundRefusal,
+        "description": text,
+        "content": {"application/json": {"example": {"code": int(status), "message": example, "data": None}}},
+    }
+    if status in _HEADERS:
+        response["headers"] = _HEADERS[status]
+    return response

@@ -1,0 +1,32 @@
+"""``{code, message, data}``: what every answer of the family is wrapped in; the HTTP status is the code."""
+
+from http import HTTPStatus
+from typing import Any, Generic, TypeVar
+
+from pydantic import BaseModel, Field
+
+Data = TypeVar("Data")
+
+_TEXTS = {HTTPStatus.OK: "查询成功", HTTPStatus.CREATED: "创建成功"}
+"""The seed's own words where it has any."""
+
+
+class Envelope(BaseModel, Generic[Data]):
+    """An answer with its data."""
+
+    code: int = Field(description="与 HTTP 状态码相同 (the HTTP status)", examples=[200])
+    message: str = Field(description="说明 (what happened)", examples=["查询成功"])
+    data: Data
+
+
+class OutboundRefusal(BaseModel):
+    """An error; the message names the field and says what to do."""
+
+    code: int = Field(description="与 HTTP 状态码相同 (the HTTP status)", examples=[400])
+    message: str = Field(description="错误说明 (what went wrong and what to do)", examples=["caseId: Field required"])
+    data: None = Field(description="总是 null (always null)", examples=[None])
+
+
+def answered(data: Any, *, status: HTTPStatus = HTTPStatus.OK, message: str | None = None) -> dict[str, Any]:
+    """Return the answer that carries some data; ``message`` in the seed's words where none is given."""
+    return {"code": int(status), "message": message or _TEXTS[status], "data": data}
