@@ -14,6 +14,8 @@ from fastapi.telemetry import TelemetryConfig
 
 from app.clock import Clock, SystemClock
 from app.config import Settings
+from app.gateways.dialer import Dialer
+from app.gateways.dialer.factory import make_dialer
 from app.gateways.http import HttpClient
 from app.gateways.messenger import WebhookMessenger
 from app.gateways.recordings import make_store
@@ -42,10 +44,12 @@ from app.routers.errors import install_error_handlers
 from app.routers.middleware import middlewares
 from app.routers.openapi import complete_document, document_texts
 from app.services import demo
+from app.services.calls.opening import open_desk
 from app.services.chatbot.demonstration import load_faq
 from app.services.chatbot.knowledge import Knowledge
 from app.services.context import Context
 from app.services.live import LiveHistory
+from app.services.live_calls import LiveCalls
 from app.services.metrics import Metrics
 
 log = structlog.get_logger(__name__)
@@ -71,7 +75,9 @@ _ROUTERS = (
 )
 
 
-def create_app(settings: Settings, *, clock: Clock | None = None, ids: IdSource | None = None) -> FastAPI:
+def create_app(
+    settings: Settings, *, clock: Clock | None = None, ids: IdSource | None = None, dialer: Dialer | None = None
+) -> FastAPI:
     """Make the service; ``settings.database_url`` must be set and its database migrated.
 
     ``app.state`` holds what belongs to the service: ``context``, ``metrics``, and ``readiness``, the named checks.
@@ -81,17 +87,22 @@ def create_app(settings: Settings, *, clock: Clock | None = None, ids: IdSource 
     http = HttpClient(
         timeout_seconds=settings.gateway_timeout_seconds, max_connections=4 * settings.gateway_concurrency
     )
+    clock = clock or SystemClock()
     context = Context(
         settings=settings,
         database=Database(settings.database_url.get_secret_value(), pool_size=settings.pool_size),
-        clock=clock or SystemClock(),
+        clock=clock,
         ids=ids or RandomIds(),
         http=http,
         messenger=WebhookMessenger(http),
+        dialer=dialer or make_dialer(settings, clock),
     )
+    desk = open_desk(context)
     live = LiveHistory(context.database)
+    live_calls = LiveCalls(context.database)
     knowledge = Knowledge(context.database)
-    runner = Runner(context) if settings.jobs else None
+    recordings = make_store(settings)
+    runner = Runner(context, desk, recordings) if settings.jobs else None
     metrics = Metrics(context.database)
 
     @asynccontextmanager
@@ -107,8 +118,10 @@ def create_app(settings: Settings, *, clock: Clock | None = None, ids: IdSource 
                 if runner is not None:
                     await runner.stop()
                 await live.close()
+                await live_calls.close()
                 await knowledge.close()
                 await http.close()
+                await context.dialer.close()
                 await context.database.close()
 
     app = FastAPI(
@@ -121,8 +134,10 @@ def create_app(settings: Settings, *, clock: Clock | None = None, ids: IdSource 
         telemetry=_telemetry(),
     )
     app.state.context = context
+    app.state.desk = desk
     app.state.live = live
-    app.state.recordings = make_store(settings)
+    app.state.live_calls = live_calls
+    app.state.recordings = recordings
     app.state.knowledge = knowledge
     app.state.runner = runner
     app.state.metrics = metrics

@@ -100,3 +100,15 @@ async def value(database: Database, statement: str, *arguments: Any) -> Any:
     """Return the first value of a statement."""
     async with database.connection() as connection:
         return await connection.fetchval(statement, *arguments)
+
+
+async def everything(database: Database) -> str:
+    """Every row of every table as one text."""
+    tables = await rows(
+        database, "SELECT table_name FROM information_schema.tables WHERE table_schema = 'public' ORDER BY 1"
+    )
+    texts = [
+        str(await value(database, f"SELECT string_agg(t::text, E'\\n') FROM \"{row['table_name']}\" t"))
+        for row in tables
+    ]
+    return "\n".join(texts)

@@ -2,14 +2,19 @@
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 
 import structlog
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from apscheduler.triggers.interval import IntervalTrigger
 
+from app.gateways.recordings import RecordingStore
 from app.jobs.passes import Passes
+from app.services.calls.caller import Caller
+from app.services.calls.desk import Desk
+from app.services.calls.recordings import BATCH as RECORDINGS_BATCH
+from app.services.calls.recordings import copy_due
 from app.services.context import Context
 from app.services.dispatch.dispatcher import Dispatcher
 
@@ -40,15 +45,22 @@ class Runner:
     APScheduler only ticks: what is due stands in PostgreSQL, so a pass that is skipped or cut anywhere loses nothing.
     """
 
-    def __init__(self, context: Context) -> None:
+    def __init__(self, context: Context, desk: Desk, recordings: RecordingStore) -> None:
         self._context = context
         self.dispatcher = Dispatcher(context, context.messenger)
+        self.caller = Caller(desk)
+        self._recordings = recordings
         passes = Passes(context, self.dispatcher)
         tick = context.settings.tick_seconds
         self._table = {
             "dispatch": _Entry(passes.dispatch, tick),
             "rearm": _Entry(passes.rearm, tick),
             "events": _Entry(passes.events, tick),
+            "rounds": _Entry(self.caller.rounds, tick),
+            "polls": _Entry(self.caller.polls, tick),
+            "watchdog": _Entry(self.caller.watchdog, 10.0),
+            "recordings": _Entry(self._copy_recordings, tick),
+            "sweep_polls": _Entry(self.caller.sweep, 30.0),
             "sweep": _Entry(passes.sweep, 30.0),
             "lost_sends": _Entry(passes.lost_sends, 30.0),
             "fold": _Entry(passes.fold, 15.0),
@@ -57,7 +69,7 @@ class Runner:
         }
         self.heartbeats = {name: Heartbeat(entry.seconds) for name, entry in self._table.items()}
         self._scheduler = AsyncIOScheduler(timezone="UTC")
-        self._waker: asyncio.Task[None] | None = None
+        self._wakers: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
         """Begin to tick."""
@@ -74,7 +86,11 @@ class Runner:
                 misfire_grace_time=None,
             )
         self._scheduler.start()
-        self._waker = asyncio.create_task(self._wake(), name="wake")
+        for event, names in (
+            (self._context.wake, ("rearm", "dispatch", "events")),
+            (self._context.wake_calls, ("rounds",)),
+        ):
+            self._wakers.append(asyncio.create_task(self._wake(event, names), name="wake"))
 
     async def stop(self) -> None:
         """Claim nothing more, let what is under way finish within the grace time, then let go."""
@@ -83,22 +99,30 @@ class Runner:
             self._scheduler.pause()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(self._context.settings.grace_seconds):
-                await self.dispatcher.idle()
+                await asyncio.gather(self.dispatcher.idle(), self.caller.idle())
                 for entry in self._table.values():
                     async with entry.lock:
                         pass
-        if self._waker is not None:
-            self._waker.cancel()
-            await asyncio.gather(self._waker, return_exceptions=True)
+        for waker in self._wakers:
+            waker.cancel()
+        await asyncio.gather(*self._wakers, return_exceptions=True)
         if self._scheduler.running:
             self._scheduler.shutdown(wait=False)
 
-    async def _wake(self) -> None:
-        """Run the quick passes at once when something was enrolled, answered or changed."""
+    async def _copy_recordings(self) -> None:
+        """Copy recordings of calls that are over, and delete those that were removed."""
+        while (
+            not self._context.stopping.is_set()
+            and await copy_due(self._context, self._context.dialer, self._recordings) == RECORDINGS_BATCH
+        ):
+            pass
+
+    async def _wake(self, event: asyncio.Event, names: Sequence[str]) -> None:
+        """Run quick passes at once when something was enrolled, answered or changed, or a line became free."""
         while True:
-            await self._context.wake.wait()
-            self._context.wake.clear()
-            for name in ("rearm", "dispatch", "events"):
+            await event.wait()
+            event.clear()
+            for name in names:
                 await self._run(name)
 
     async def _run(self, name: str) -> None:

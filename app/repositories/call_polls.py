@@ -39,7 +39,7 @@ _PROGRESS = """
 _CHANGES = """
     UPDATE outbound_call c
     SET status = i.status, provider_task_id = coalesce(i.provider_task_id, c.provider_task_id),
-        answered_at = CASE WHEN i.is_talking THEN coalesce(c.answered_at, $1) ELSE c.answered_at END
+        answered_at = CASE WHEN i.is_talking THEN coalesce(c.answered_at, $1::timestamptz) ELSE c.answered_at END
     FROM unnest($2::bigint[], $3::text[], $4::text[], $5::bool[]) AS i(id, status, provider_task_id, is_talking)
     WHERE c.id = i.id AND c.ended_at IS NULL
 """
@@ -70,7 +70,7 @@ _END = """
             conversations = CASE WHEN c.phone LIKE 'erased-%' THEN NULL ELSE i.conversations::jsonb END,
             recording_state = CASE WHEN i.has_recording AND c.phone NOT LIKE 'erased-%' THEN 'pending'
                               ELSE c.recording_state END,
-            recording_due_at = CASE WHEN i.has_recording AND c.phone NOT LIKE 'erased-%' THEN $1 END
+            recording_due_at = CASE WHEN i.has_recording AND c.phone NOT LIKE 'erased-%' THEN $1::timestamptz END
         FROM unnest($2::bigint[], $3::text[], $4::smallint[], $5::bool[], $6::bool[], $7::text[], $8::text[],
                     $9::timestamptz[], $10::timestamptz[], $11::text[], $12::text[], $13::bool[])
             AS i(id, status, task_status, is_counted, is_reached, result, remark, ended_at, answered_at,

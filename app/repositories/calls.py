@@ -3,7 +3,7 @@
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, NamedTuple, TypeAlias
+from typing import NamedTuple, TypeAlias
 
 import asyncpg
 
@@ -31,10 +31,10 @@ _NUMBERS = f"""
 """
 
 _ACTIVE = """
-    SELECT id, phone, party_id, node_id, placement, status FROM outbound_call
+    SELECT id, phone, party_id, node_id, placement, status, job_group_id FROM outbound_call
     WHERE ended_at IS NULL AND phone = ANY($1::text[])
     UNION
-    SELECT id, phone, party_id, node_id, placement, status FROM outbound_call
+    SELECT id, phone, party_id, node_id, placement, status, job_group_id FROM outbound_call
     WHERE ended_at IS NULL AND party_id = ANY($2::bigint[])
 """
 
@@ -55,9 +55,9 @@ _FREE_SLOTS = """
 # A unique index that objects (the same party or number meanwhile) leaves the call out instead of failing the batch.
 _INSERT = """
     WITH call AS (
-        INSERT INTO outbound_call (provider, created_at, gives_up_at, job_id, instance_id, script_id, call_type, case_id,
-                                   mediation_id, node_id, party_id, person_id, record_id, contact_id, phone, line_id,
-                                   is_automatic)
+        INSERT INTO outbound_call (provider, created_at, gives_up_at, job_id, instance_id, script_id, call_type,
+                                   case_id, mediation_id, node_id, party_id, person_id, record_id, contact_id, phone,
+                                   line_id, is_automatic)
         SELECT $1, $2, $3, t.*
         FROM unnest($5::text[], $6::text[], $7::text[], $8::text[], $9::text[], $10::bigint[], $11::int[],
                     $12::bigint[], $13::text[], $14::bigint[], $15::bigint[], $16::text[], $17::text[], $18::bool[])
@@ -168,7 +168,7 @@ async def numbers(
 async def active(connection: asyncpg.Connection, phones: Collection[str], party_ids: Collection[int]) -> Sequence[Row]:
     """Return the calls that are not over, to these numbers or parties.
 
-    Rows ``id, phone, party_id, node_id, placement, status``.
+    Rows ``id, phone, party_id, node_id, placement, status, job_group_id``.
     """
     rows: Sequence[Row] = await connection.fetch(_ACTIVE, list(phones), list(party_ids))
     return rows
@@ -233,14 +233,9 @@ async def write_unknown(connection: asyncpg.Connection, unknown: Sequence[tuple[
 
 async def write_not_placed(
     connection: asyncpg.Connection, now: datetime, released: Sequence[tuple[int, str]]
-) -> dict[int, int | None]:
-    """End calls that were certainly not taken: (id, remark) each; returns record ids by id of those that were open."""
+) -> Sequence[Row]:
+    """End calls that were certainly not taken: (id, remark) each; rows ``id, record_id`` of those that were open."""
     if not released:
-        return {}
-    rows = await connection.fetch(_NOT_PLACED, now, *zip(*released, strict=True))
-    return {row["id"]: row["record_id"] for row in rows}
-
-
-def columns(rows: Sequence[Sequence[Any]], width: int) -> list[list[Any]]:
-    """Turn rows into the arrays that ``unnest`` reads; ``width`` arrays also where there are no rows."""
-    return [list(column) for column in zip(*rows, strict=True)] if rows else [[] for _ in range(width)]
+        return []
+    rows: Sequence[Row] = await connection.fetch(_NOT_PLACED, now, *zip(*released, strict=True))
+    return rows

@@ -1,7 +1,9 @@
 """Keys of requests that must not be done twice, and what each of them made."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 import asyncpg
 
@@ -10,8 +12,9 @@ _CLAIM = """
     ON CONFLICT (scope, key) DO NOTHING
     RETURNING scope
 """
-_READ = "SELECT body_hash, record_id FROM idempotency_key WHERE scope = $1 AND key = $2"
+_READ = "SELECT body_hash, record_id, answer FROM idempotency_key WHERE scope = $1 AND key = $2"
 _COMPLETE = "UPDATE idempotency_key SET record_id = $3 WHERE scope = $1 AND key = $2"
+_ANSWER = "UPDATE idempotency_key SET answer = $3 WHERE scope = $1 AND key = $2"
 _PURGE = """
     DELETE FROM idempotency_key WHERE (scope, key) IN (
         SELECT scope, key FROM idempotency_key WHERE created_at < $1 ORDER BY created_at LIMIT $2
@@ -26,6 +29,8 @@ class Earlier:
 
     body_hash: str
     record_id: int | None
+    answer: list[dict[str, Any]] | None = None
+    """What became of each thing that it made, where it made several."""
 
 
 async def claim(
@@ -43,12 +48,17 @@ async def claim(
             return None
         row = await connection.fetchrow(_READ, scope, key)
         if row is not None:
-            return Earlier(row["body_hash"], row["record_id"])
+            return Earlier(row["body_hash"], row["record_id"], row["answer"])
 
 
 async def complete(connection: asyncpg.Connection, *, scope: str, key: str, record_id: int) -> None:
     """Remember which record a key made."""
     await connection.execute(_COMPLETE, scope, key, record_id)
+
+
+async def answer(connection: asyncpg.Connection, *, scope: str, key: str, answer: Sequence[dict[str, Any]]) -> None:
+    """Remember what became of each thing that a request made; ids and codes, nothing that names anybody."""
+    await connection.execute(_ANSWER, scope, key, list(answer))
 
 
 async def purge(connection: asyncpg.Connection, *, before: datetime, limit: int) -> int:

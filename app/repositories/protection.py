@@ -24,6 +24,7 @@ from app.repositories.contacts import contains
 HASH_KEY = "identifier-hash-key"
 _DETAIL_KINDS = frozenset({IdentifierKind.PHONE, IdentifierKind.WECHAT, IdentifierKind.QQ, IdentifierKind.EMAIL})
 
+# Of the phones that cases give, full numbers only: what is none is never dialled, and "000" stands for many people.
 _IDENTIFIERS = """
     SELECT id AS contact_id, bot_id, 'user' AS kind, user_id AS value FROM contact WHERE id = ANY($1::bigint[])
     UNION ALL
@@ -32,7 +33,7 @@ _IDENTIFIERS = """
     SELECT contact_id, NULL, kind, value FROM contact_record WHERE contact_id = ANY($1::bigint[])
     UNION ALL
     SELECT contact_id, NULL, 'phone', phone FROM mediation_party
-    WHERE contact_id = ANY($1::bigint[]) AND phone IS NOT NULL
+    WHERE contact_id = ANY($1::bigint[]) AND phone LIKE '+%'
 """
 
 _CONTACTS_WITH = """
@@ -49,7 +50,7 @@ _CONTACTS_WITH = """
     UNION
     SELECT i.place, p.contact_id
     FROM unnest($1::int[], $2::text[]) AS i(place, phone) JOIN mediation_party p ON p.phone = i.phone
-    WHERE p.contact_id IS NOT NULL
+    WHERE p.contact_id IS NOT NULL AND p.phone LIKE '+%'
 """
 
 _COVERED = """
@@ -93,6 +94,7 @@ _FLAG = """
     WHERE id = ANY($1::bigint[]) AND NOT do_not_contact
     RETURNING id
 """
+_NOT_FLAGGED = "SELECT id FROM contact WHERE id = ANY($1::bigint[]) AND NOT do_not_contact"
 _UNFLAG = "UPDATE contact SET do_not_contact = false, updated_at = $2 WHERE id = $1 AND do_not_contact RETURNING id"
 _REMOVE_PLAIN = """
     DELETE FROM do_not_contact d
@@ -254,6 +256,12 @@ async def add_independent(
 async def flag(connection: asyncpg.Connection, contact_ids: Collection[int], now: datetime) -> list[int]:
     """Mark people as not to be contacted; returns those for whom that is new."""
     return [row["id"] for row in await connection.fetch(_FLAG, list(contact_ids), now)]
+
+
+async def flagged(connection: asyncpg.Connection, contact_ids: Collection[int]) -> set[int]:
+    """Return those of these people who must not be contacted, by the mark alone; also ids that nobody has any more."""
+    rows = await connection.fetch(_NOT_FLAGGED, list(contact_ids))
+    return set(contact_ids) - {row["id"] for row in rows}
 
 
 async def unflag(connection: asyncpg.Connection, contact_id: int, now: datetime) -> bool:

@@ -19,11 +19,10 @@ _PARTIES = """
     SELECT id, mediation_id, contact_id, person_id, person_type, name, honorific, phone
     FROM mediation_party WHERE mediation_id = ANY($1::bigint[]) ORDER BY mediation_id, position, id
 """
-_CALENDAR = "SELECT year, holidays FROM calendar_year"
 
 # The newest round of each party at the node; an open one is always the newest.
 _LATEST = """
-    SELECT r.id, r.party_id, r.node_id, r.round, r.state, r.is_series, r.due_at, r.reason, r.failures
+    SELECT r.id, r.mediation_id, r.party_id, r.node_id, r.round, r.state, r.is_series, r.due_at, r.reason, r.failures
     FROM unnest($1::bigint[]) AS i(party_id)
     CROSS JOIN LATERAL (
         SELECT * FROM mediation_record m
@@ -45,7 +44,7 @@ _INSERT = """
     INSERT INTO mediation_record (mediation_id, node_id, party_id, round, is_series, creator, created_at)
     SELECT $1, $2, i.party_id, i.round, $3, 'system', $4 FROM unnest($5::bigint[], $6::smallint[]) AS i(party_id, round)
     ON CONFLICT DO NOTHING
-    RETURNING id, party_id, node_id, round, state, is_series, due_at, reason, failures
+    RETURNING id, mediation_id, party_id, node_id, round, state, is_series, due_at, reason, failures
 """
 
 _CLAIM = """
@@ -83,7 +82,7 @@ _RELEASE = """
 """
 
 _OF_CALLS = """
-    SELECT r.id, r.round, r.is_series, r.reason, n.call_interval, n.max_rounds, r.failures,
+    SELECT r.id, r.round, r.is_series, r.reason, n.call_interval, n.max_rounds, r.failures, p.contact_id,
            m.node_id = r.node_id AND k.closed_at IS NULL AS is_current,
            (SELECT count(*) FROM outbound_call c WHERE c.record_id = r.id AND c.ended_at IS NOT NULL
                AND NOT c.is_counted AND c.placement <> 'not_placed')::int AS faults
@@ -91,6 +90,7 @@ _OF_CALLS = """
     JOIN mediation_node n ON n.id = r.node_id
     JOIN mediation m ON m.id = r.mediation_id
     JOIN mediation_case k ON k.id = m.case_id
+    JOIN mediation_party p ON p.id = r.party_id
     WHERE r.id = ANY($1::bigint[]) AND r.state = 'calling'
 """
 _FINISH = """
@@ -163,11 +163,6 @@ async def parties(connection: asyncpg.Connection, mediation_ids: Collection[int]
     for row in await connection.fetch(_PARTIES, list(mediation_ids)):
         found[row["mediation_id"]].append(row)
     return found
-
-
-async def holidays(connection: asyncpg.Connection) -> dict[int, frozenset[str]]:
-    """Return the days off of the years that somebody wrote down, as ISO dates by year."""
-    return {row["year"]: frozenset(row["holidays"]) for row in await connection.fetch(_CALENDAR)}
 
 
 async def latest(connection: asyncpg.Connection, party_ids: Sequence[int], node_id: int) -> dict[int, Row]:

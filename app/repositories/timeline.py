@@ -1,4 +1,7 @@
-"""Everything that happened with one person, newest first: messages, sends, contact details, decisions."""
+"""Everything that happened with one person, newest first: messages, sends, calls, contact details, decisions.
+
+Somebody's looks at their number are no part of it; those stand in the audit trail only.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,7 +9,8 @@ from datetime import UTC, datetime
 
 import asyncpg
 
-# Each part reads no more than a page of its own table; a message that is a send's text shows up once, as the send.
+# Each part reads no more than a page of its own table; a message that is a send's text shows up once, as the send. A
+# call that certainly never left is none.
 _READ = """
     SELECT at, type, id, data FROM (
         (SELECT created_at AS at, 'message' AS type, id,
@@ -30,10 +34,18 @@ _READ = """
          WHERE contact_id = $1 AND (created_at, 'detail', id) < ($2, $3, $4)
          ORDER BY created_at DESC, id DESC LIMIT $5)
         UNION ALL
+        (SELECT created_at, 'call', id,
+                jsonb_build_object('job_id', job_id, 'call_type', call_type, 'case_id', case_id, 'status', status,
+                                   'placement', placement, 'result', result, 'is_reached', is_reached,
+                                   'is_automatic', is_automatic, 'ended_at', ended_at)
+         FROM outbound_call
+         WHERE contact_id = $1 AND placement <> 'not_placed' AND (created_at, 'call', id) < ($2, $3, $4)
+         ORDER BY created_at DESC, id DESC LIMIT $5)
+        UNION ALL
         (SELECT at, 'change', id,
                 jsonb_build_object('actor', actor, 'action', action, 'reason', reason, 'enrollment_id', enrollment_id)
          FROM audit_entry
-         WHERE contact_id = $1 AND (at, 'change', id) < ($2, $3, $4)
+         WHERE contact_id = $1 AND (at, 'change', id) < ($2, $3, $4) AND action <> 'phone_read'
          ORDER BY at DESC, id DESC LIMIT $5)
     ) AS happened
     ORDER BY at DESC, type DESC, id DESC

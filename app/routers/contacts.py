@@ -174,7 +174,7 @@ async def get_timeline(
     ] = None,
     limit: Annotated[int, Query(ge=1, le=500, description="条数 (how many entries)")] = 50,
 ) -> TimelineOut:
-    """消息、发送、联系方式与决定,最新在前。Messages, sends, contact details and decisions, newest first."""
+    """消息、发送、通话、联系方式与决定,最新在前。Messages, sends, calls, contact details, decisions, newest first."""
     before = cursors.decode(cursor)
     async with context.database.connection() as connection:
         rows = await timeline.read(connection, contact_id, before=before, limit=limit + 1)

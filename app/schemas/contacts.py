@@ -203,6 +203,23 @@ class SendEntry(Output):
     got_reply: bool = Field(examples=[True])
 
 
+class CallEntry(Output):
+    """A call to the person, or one of which nobody knows whether it left."""
+
+    type: Literal["call"]
+    id: int = Field(examples=[31])
+    at: WireMoment = Field(examples=["2026-03-05T10:31:00Z"])
+    job_id: str = Field(description="工作ID (the call)", examples=["1772706660000-4f25-a8be-32a23b347047"])
+    call_type: str = Field(description="阶段类型 (kind of call)", examples=["follow_up"])
+    case_id: str | None = Field(description="案件ID (the case)", examples=["202601281644031088"])
+    status: str = Field(description="通话状态 (status)", examples=["Succeeded"])
+    placement: str = Field(description="是否发起 (whether it was placed)", examples=["placed"])
+    result: str | None = Field(description="结果 (result)", examples=["已接通"])
+    is_reached: bool = Field(description="已触达 (the person was reached)", examples=[True])
+    is_automatic: bool = Field(description="自动拨打 (placed by itself)", examples=[True])
+    ended_at: WireMoment | None = Field(description="结束时间 (over)", examples=["2026-03-05T10:31:40Z"])
+
+
 class DetailEntry(Output):
     """A contact detail that was found."""
 
@@ -228,7 +245,7 @@ class ChangeEntry(Output):
     enrollment_id: int | None = Field(examples=[15])
 
 
-TimelineEntry = Annotated[MessageEntry | SendEntry | DetailEntry | ChangeEntry, Field(discriminator="type")]
+TimelineEntry = Annotated[MessageEntry | SendEntry | CallEntry | DetailEntry | ChangeEntry, Field(discriminator="type")]
 
 
 class TimelineOut(Output):

@@ -210,11 +210,8 @@ def _phone_of(given: str | None) -> str | None:
 
 
 def _card_phone(phone: str | None) -> str | None:
-    """Return what of a party's phone goes onto a contact's card: nothing that a contact could not be given."""
-    try:
-        return normalise_phone(phone) if phone else None
-    except ValueError:
-        return None
+    """Return what of a party's phone goes onto a contact's card: a full number, nothing else."""
+    return phone if phone and phone.startswith("+") else None
 
 
 def _closed_at(before: datetime | None, closed: bool | None, now: datetime) -> datetime | None:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from app.clock import Clock
 from app.config import Settings
+from app.gateways.dialer import Dialer
 from app.gateways.http import HttpClient
 from app.gateways.messenger import Messenger
 from app.ids import IdSource
@@ -21,7 +22,10 @@ class Context:
     ids: IdSource
     http: HttpClient
     messenger: Messenger
+    dialer: Dialer
     wake: asyncio.Event = field(default_factory=asyncio.Event)
     """Set when work may have become due; the engine then looks at once instead of at the next tick."""
+    wake_calls: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set when a call may have become due or a line free."""
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
     """Set on SIGTERM: streams end, passes claim nothing new."""

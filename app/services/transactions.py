@@ -1,14 +1,20 @@
-"""A transaction that survives meeting another one."""
+"""A transaction that survives meeting another one, or a database that is away for a moment."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 import asyncpg
+import structlog
 
 from app.errors import UnavailableError
 from app.services.context import Context
 
+log = structlog.get_logger(__name__)
+
 ATTEMPTS = 4
+WRITE_PAUSES = (0.1, 0.2, 0.5, 1.0, 2.0, 4.0, 8.0, 8.0)
+"""Seconds between tries to write what the outside world said; it is known only here."""
 Result = TypeVar("Result")
 
 
@@ -50,3 +56,14 @@ async def _once(context: Context, work: Callable[[asyncpg.Connection], Awaitable
             raise
         await (transaction.rollback() if dry_run else transaction.commit())
         return result
+
+
+async def patiently(work: Callable[[], Awaitable[Result]], complaint: str) -> Result:
+    """Run ``work``, which writes what would else be lost, again and again while the database is away."""
+    for pause in WRITE_PAUSES:
+        try:
+            return await work()
+        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+            log.warning(complaint, error=repr(error))
+            await asyncio.sleep(pause)
+    return await work()

@@ -4,22 +4,10 @@ import httpx2
 
 from app.clock import ManualClock
 from app.repositories.database import Database
-from tests.people import add_detail, enroll, new_contact, rows, say, send, value
+from tests.people import add_detail, enroll, everything, new_contact, rows, say, send, value
 
 PHONE = "+8613800138000"
 TRACES = ("林晓", "13800138000", "linxiao_0607", "zp-secret", "不方便透露", "回我电话")
-
-
-async def everything(database: Database) -> str:
-    """Every row of every table as one text."""
-    tables = await rows(
-        database, "SELECT table_name FROM information_schema.tables WHERE table_schema = 'public' ORDER BY 1"
-    )
-    texts = [
-        str(await value(database, f"SELECT string_agg(t::text, E'\\n') FROM \"{row['table_name']}\" t"))
-        for row in tables
-    ]
-    return "\n".join(texts)
 
 
 async def fill(client: httpx2.AsyncClient, database: Database, clock: ManualClock) -> int:

@@ -130,6 +130,8 @@ class Facts:
     """E.164, or what somebody wrote."""
     is_protected: bool
     """The person or any identifier of them is on the do-not-contact list."""
+    withdrawn: Reason | None
+    """Why nobody wants this call any more: the case is closed, or stands elsewhere."""
     is_blocked: bool
     """The provider said lately that the number does not want calls."""
     has_script: bool
@@ -188,6 +190,8 @@ def refusals(facts: Facts, rules: Rules, room: Room, now: datetime) -> Iterator[
 def _about_the_number(facts: Facts) -> Iterator[Refusal]:
     if facts.is_protected:
         yield Refusal(Reason.DO_NOT_CONTACT, None)
+    if facts.withdrawn is not None:
+        yield Refusal(facts.withdrawn, None)
     if facts.phone is None:
         yield Refusal(Reason.NO_PHONE, None)
     elif not is_dialable(facts.phone):

@@ -10,6 +10,7 @@ FIRST_PAUSE = timedelta(seconds=2)
 LONGEST_PAUSE = timedelta(minutes=1)
 _SLOWEST = 16.0
 _RECOVERY = 0.8
+_RECOVERY_PAUSE = timedelta(seconds=5)
 _GOLDEN = 0.6180339887498949
 
 
@@ -42,16 +43,21 @@ class Slowness:
 
     factor: float = 1.0
     paused_until: datetime | None = None
+    changed_at: datetime | None = None
 
     def throttled(self, retry_after: int, now: datetime) -> None:
-        """Note that the provider wants a pause of so many seconds."""
+        """Note that the provider wants a pause of so many seconds; several answers of one moment count once."""
         until = now + timedelta(seconds=retry_after)
-        self.factor = min(self.factor * 2, _SLOWEST)
+        if not self.is_paused(now):
+            self.factor = min(self.factor * 2, _SLOWEST)
         self.paused_until = until if self.paused_until is None else max(self.paused_until, until)
+        self.changed_at = self.paused_until
 
-    def answered(self) -> None:
-        """Note that the provider answered."""
-        self.factor = max(1.0, self.factor * _RECOVERY)
+    def answered(self, now: datetime) -> None:
+        """Note that the provider answered; every few seconds it is then asked a little more often again."""
+        if self.changed_at is not None and now >= self.changed_at + _RECOVERY_PAUSE:
+            self.factor = max(1.0, self.factor * _RECOVERY)
+            self.changed_at = now if self.factor > 1.0 else None
 
     def is_paused(self, now: datetime) -> bool:
         """Tell whether nothing is to be asked now."""

@@ -46,13 +46,6 @@ class ScriptIn(Given):
     ]
 
 
-def _one_per_role(scripts: list[ScriptIn]) -> list[ScriptIn]:
-    roles = [script.person_type for script in scripts]
-    if len(set(roles)) < len(roles):
-        raise ValueError("同一 personType 只能有一个话术 (only one script per personType)")
-    return scripts
-
-
 def _one_per_day(days: list[Day] | None) -> list[Day] | None:
     weeks = [day.week for day in days or ()]
     if len(set(weeks)) < len(weeks):
@@ -73,8 +66,12 @@ CallInterval = Annotated[
 ]
 Scripts = Annotated[
     list[ScriptIn],
-    Field(max_length=50, description="各类型使用的话术 (scripts by role)", examples=_SCRIPTS),
-    AfterValidator(_one_per_role),
+    Field(
+        max_length=50,
+        description="各类型使用的话术;同一类型有多个时,该类型的当事人依次使用 "
+        "(scripts by role; of several for one role its parties take one after the other)",
+        examples=_SCRIPTS,
+    ),
 ]
 DialWindow = Annotated[
     Annotated[list[Day], Field(min_length=1, max_length=7)] | None,

@@ -24,6 +24,7 @@ def always(now: datetime) -> datetime | None:
 FREE = Facts(
     phone="+8613800138000",
     is_protected=False,
+    withdrawn=None,
     is_blocked=False,
     has_script=True,
     recent_calls=(),
@@ -40,6 +41,7 @@ LATER = NOW + 3 * HOUR
 # In the order in which they bind: how each comes about, and what it says.
 BARRIERS: list[tuple[Reason, Callable[[Facts, Rules, Room], tuple[Facts, Rules, Room]], int, datetime | None]] = [
     (Reason.DO_NOT_CONTACT, lambda f, r, o: (replace(f, is_protected=True), r, o), 1002, None),
+    (Reason.CASE_CLOSED, lambda f, r, o: (replace(f, withdrawn=Reason.CASE_CLOSED), r, o), 1002, None),
     (Reason.NO_PHONE, lambda f, r, o: (replace(f, phone=None), r, o), 1002, None),
     (Reason.BLOCKED_NUMBER, lambda f, r, o: (replace(f, is_blocked=True), r, o), 1002, None),
     (Reason.NO_SCRIPT, lambda f, r, o: (replace(f, has_script=False), r, o), 1002, None),

@@ -173,14 +173,18 @@ def test_a_throttled_provider_is_asked_less_and_recovers() -> None:
     assert not slowness.is_paused(NOW)
     slowness.throttled(10, NOW)
     slowness.throttled(3, NOW)
-    assert (slowness.factor, slowness.paused_until) == (4.0, NOW + timedelta(seconds=10)), "the longer pause holds"
+    assert (slowness.factor, slowness.paused_until) == (2.0, NOW + timedelta(seconds=10)), "the longer pause holds"
     assert slowness.is_paused(NOW + timedelta(seconds=9))
     assert not slowness.is_paused(NOW + timedelta(seconds=10))
-    for _ in range(50):
-        slowness.throttled(1, NOW)
+    for minute in range(1, 9):
+        slowness.throttled(1, NOW + minute * MINUTE)
     assert slowness.factor == 16.0
-    for _ in range(20):
-        slowness.answered()
+    last = NOW + 8 * MINUTE
+    slowness.answered(last + timedelta(seconds=5))
+    assert slowness.factor == 16.0, "not while the pause is hardly over"
+    for second in range(6, 120):
+        slowness.answered(last + timedelta(seconds=second))
+        slowness.answered(last + timedelta(seconds=second))
     assert slowness.factor == 1.0
 
 

@@ -1,0 +1,71 @@
+"""Calls of which nobody knows whether the provider took them: looked up by our reference, never placed again blindly.
+
+Here too come reserved calls whose process died: their lease ended. What the provider has is polled like any other. What
+it certainly does not have, long after anything could still be on its way, is given back. All else stays unknown
+until the watchdog ends it.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+import structlog
+
+from app.domain.dialing import pause_after
+from app.gateways.dialer import DialerError, Placed, ThrottledError
+from app.repositories import call_polls
+from app.repositories import calls as store
+from app.repositories.calls import Row
+from app.services.calls.desk import Desk
+from app.services.calls.placing import release, write_unknown
+from app.services.calls.refs import ref_of
+from app.services.calls.source import Release
+
+log = structlog.get_logger(__name__)
+
+_DIED = "the process ended before the provider's answer was known"
+_NOT_THERE = "the provider does not have this call"
+
+
+async def look_up(desk: Desk, rows: Sequence[Row]) -> None:
+    """Ask the provider for calls that may have been placed, and write what it knows."""
+    now = desk.context.clock.now()
+    died = [(row["id"], _DIED, now + desk.lease) for row in rows if row["placement"] == "reserved"]
+    async with desk.context.database.transaction() as connection:
+        await write_unknown(connection, now, died)
+    answers = await asyncio.gather(*(_find(desk, row) for row in rows))
+    await _write(desk, list(zip(rows, answers, strict=True)))
+
+
+async def _find(desk: Desk, row: Row) -> Placed | DialerError | None:
+    try:
+        async with desk.request():
+            return await desk.dialer.find(ref_of(row))
+    except DialerError as error:
+        return error
+
+
+async def _write(desk: Desk, answers: Sequence[tuple[Row, Placed | DialerError | None]]) -> None:
+    now = desk.context.clock.now()
+    placed: list[tuple[int, str, str, datetime]] = []
+    releases: list[Release] = []
+    later: list[tuple[int, datetime, int]] = []
+    for row, answer in answers:
+        settles_at = row["created_at"] + 2 * desk.lease
+        match answer:
+            case Placed(provider_job_id, group):
+                placed.append((row["id"], provider_job_id, group, now))
+            case None if now >= settles_at:
+                releases.append(Release(row["id"], _NOT_THERE, None))
+            case None:
+                later.append((row["id"], settles_at, 0))
+            case ThrottledError():
+                desk.slowness.throttled(answer.retry_after, now)
+                later.append((row["id"], now + timedelta(seconds=answer.retry_after), 0))
+            case DialerError():
+                later.append((row["id"], now + pause_after(row["failures"] + 1), 1))
+    async with desk.context.database.transaction() as connection:
+        await store.write_placed(connection, now, placed)
+        await release(connection, desk, now, releases)
+        await call_polls.postpone(connection, later)
+    log.info("uncertain calls were looked up", found=len(placed), not_there=len(releases), later=len(later))

@@ -1,0 +1,10 @@
+"""The desk with every source of calls that there is."""
+
+from app.services.calls.desk import Desk
+from app.services.calls.mediation import MediationSource
+from app.services.context import Context
+
+
+def open_desk(context: Context) -> Desk:
+    """Return the desk of a service."""
+    return Desk(context, [MediationSource()])

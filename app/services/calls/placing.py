@@ -1,0 +1,147 @@
+"""From a reserved row to the provider's answer: at most once, whatever dies when.
+
+Right before a call leaves, its row is read once more; a reservation that is half a lease old is not placed any more. A
+request to the provider ends within the other half. So at the end of the lease nothing of this process is on its way,
+and what the provider then certainly does not have may be called again (``lookups.py``).
+"""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from itertools import groupby
+
+import asyncpg
+import structlog
+
+from app.domain.dialing import Reason, draw_of, poll_after
+from app.gateways.dialer import NotPlaced, Placed, Placement, PlacementUnknown
+from app.repositories import audit
+from app.repositories import calls as store
+from app.services.calls.desk import Desk
+from app.services.calls.source import Release, Reserved
+from app.services.transactions import patiently
+
+log = structlog.get_logger(__name__)
+
+CHUNK = 25
+"""Calls in one request; what one lost answer makes uncertain."""
+LOOK_UP_AFTER = timedelta(seconds=5)
+_WITHDRAWN = "withdrawn before it was placed"
+
+
+@dataclass(frozen=True, slots=True)
+class Withdrawn:
+    """The call was not placed: something changed since it was reserved."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """What became of a reserved call."""
+
+    outcome: Placement | Withdrawn
+    again_at: datetime | None = None
+    """When a call that was not taken may be tried again."""
+
+
+async def place(desk: Desk, reserved: Sequence[Reserved]) -> dict[int, Answered]:
+    """Ask the provider for calls whose rows are committed, write its answers and return them by call id.
+
+    A call is missing from the answer where even writing failed; it is looked up at the end of its lease.
+    """
+    parts = await asyncio.gather(*(_chunk(desk, chunk) for chunk in _chunks(reserved)), return_exceptions=True)
+    found: dict[int, Answered] = {}
+    for part in parts:
+        if isinstance(part, BaseException):
+            log.error("calls were left reserved and will be looked up", exc_info=part)
+        else:
+            found |= part
+    return found
+
+
+def _chunks(reserved: Sequence[Reserved]) -> list[Sequence[Reserved]]:
+    """Cut calls into requests, each to one script."""
+
+    def script(item: Reserved) -> tuple[str, str, str]:
+        return item.dial.instance_id, item.dial.script_id, item.dial.calling_number or ""
+
+    groups = [list(group) for _, group in groupby(sorted(reserved, key=script), key=script)]
+    return [group[start : start + CHUNK] for group in groups for start in range(0, len(group), CHUNK)]
+
+
+async def _chunk(desk: Desk, reserved: Sequence[Reserved]) -> dict[int, Answered]:
+    async with desk.request():
+        half = desk.lease / 2
+        async with desk.context.database.connection() as connection:
+            now = desk.context.clock.now()
+            wanted = await store.still_wanted(connection, [item.call_id for item in reserved], now - half)
+        leaving = [item for item in reserved if item.call_id in wanted]
+        placements = await _ask(desk, leaving, half) if leaving else []
+    outcomes: list[tuple[Reserved, Placement | Withdrawn]] = list(zip(leaving, placements, strict=True))
+    outcomes += [(item, Withdrawn()) for item in reserved if item.call_id not in wanted]
+    desk.learn(list(placements), desk.context.clock.now())
+    return await patiently(lambda: _write(desk, outcomes), "what became of calls could not be written yet")
+
+
+async def _ask(desk: Desk, leaving: Sequence[Reserved], within: timedelta) -> Sequence[Placement]:
+    try:
+        async with asyncio.timeout(within.total_seconds()):
+            placements = await desk.dialer.place([item.dial for item in leaving])
+    except TimeoutError:
+        return [PlacementUnknown("no answer in time")] * len(leaving)
+    except Exception as error:
+        # A provider's fault that nobody foresaw: the phone may ring, and the rows must say so.
+        log.exception("placing calls failed")
+        return [PlacementUnknown(repr(error)[:200])] * len(leaving)
+    return placements
+
+
+async def _write(desk: Desk, outcomes: Sequence[tuple[Reserved, Placement | Withdrawn]]) -> dict[int, Answered]:
+    now = desk.context.clock.now()
+    scale = desk.dialer.time_scale
+    placed: list[tuple[int, str, str, datetime]] = []
+    unknown: list[tuple[int, str, datetime]] = []
+    releases: list[Release] = []
+    for item, outcome in outcomes:
+        match outcome:
+            case Placed(provider_job_id, group):
+                pause = poll_after(is_talking=False, scale=scale, slowness=1.0, draw=draw_of(item.call_id, 0))
+                placed.append((item.call_id, provider_job_id, group, now + pause))
+            case PlacementUnknown(error):
+                unknown.append((item.call_id, error, now + LOOK_UP_AFTER))
+            case NotPlaced(error):
+                releases.append(Release(item.call_id, error, outcome))
+            case Withdrawn():
+                releases.append(Release(item.call_id, _WITHDRAWN, None))
+    async with desk.context.database.transaction() as connection:
+        await store.write_placed(connection, now, placed)
+        await write_unknown(connection, now, unknown)
+        again = await release(connection, desk, now, releases)
+    if unknown or releases:
+        log.warning("some calls were not placed for certain", unknown=len(unknown), released=len(releases))
+    return {item.call_id: Answered(outcome, again.get(item.call_id)) for item, outcome in outcomes}
+
+
+async def write_unknown(
+    connection: asyncpg.Connection, now: datetime, unknown: Sequence[tuple[int, str, datetime]]
+) -> None:
+    """Mark calls of which nobody knows whether they were taken, and say so: (id, remark, next look) each."""
+    rows = await store.write_unknown(connection, unknown)
+    entries = [
+        audit.Entry(row["contact_id"], reason=Reason.CALL_UNKNOWN, detail={"call_id": row["id"]}) for row in rows
+    ]
+    await audit.write(connection, now, actor="provider", action="call_unknown", entries=entries)
+
+
+async def release(
+    connection: asyncpg.Connection, desk: Desk, now: datetime, releases: Sequence[Release]
+) -> dict[int, datetime]:
+    """End calls that were certainly not taken; returns, by call id, when each may be tried again."""
+    rows = await store.write_not_placed(connection, now, [(item.call_id, item.remark) for item in releases])
+    by_call = {item.call_id: item for item in releases}
+    again: dict[int, datetime] = {}
+    for source in desk.sources:
+        calls = {key: by_call[row["id"]] for row in rows if (key := source.key_of(row)) is not None}
+        for key, moment in (await source.release(connection, now, calls) if calls else {}).items():
+            again[calls[key].call_id] = moment
+    return again

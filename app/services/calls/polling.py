@@ -1,0 +1,145 @@
+"""Asking the provider how calls stand: quickly while they ring, more slowly in talk, less often when it wants that."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+
+import structlog
+
+from app.domain.dialing import draw_of, pause_after, poll_after
+from app.gateways.dialer import DialerError, Report, ThrottledError, Transcript
+from app.repositories import call_polls as store
+from app.repositories.call_polls import Watermark
+from app.repositories.calls import Row
+from app.services.calls.desk import Desk
+from app.services.calls.ending import Over, end_calls
+from app.services.calls.refs import ref_of
+from app.services.calls.source import Said
+
+log = structlog.get_logger(__name__)
+
+CHUNK = 99
+"""Calls in one question; the most that OutboundBot lists."""
+BEGINNING: Watermark = (datetime(1970, 1, 1, tzinfo=UTC), 0)
+FOREIGN_PAUSE = timedelta(minutes=10)
+
+
+@dataclass(slots=True)
+class Turns:
+    """How far the due calls are taken, as this process sees it; a sweep begins with the oldest again."""
+
+    mark: Watermark = BEGINNING
+    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+
+async def claim(desk: Desk, turns: Turns, limit: int) -> Sequence[Row]:
+    """Claim up to ``limit`` calls whose turn it is."""
+    now = desk.context.clock.now()
+    async with turns.lock, desk.context.database.connection() as connection:
+        rows = await store.claim(connection, now, turns.mark, limit, now + desk.lease)
+        if rows:
+            newest: Watermark = max((row["next_poll_at"], row["id"]) for row in rows)
+            turns.mark = max(turns.mark, newest)
+    return rows
+
+
+def chunks(rows: Sequence[Row]) -> list[Sequence[Row]]:
+    """Cut placed calls into questions, each about one instance."""
+    by_instance: dict[str, list[Row]] = {}
+    for row in rows:
+        by_instance.setdefault(row["instance_id"], []).append(row)
+    return [own[start : start + CHUNK] for own in by_instance.values() for start in range(0, len(own), CHUNK)]
+
+
+async def poll(desk: Desk, rows: Sequence[Row]) -> None:
+    """Ask about placed calls, write what is new, end those that are over."""
+    try:
+        async with desk.request():
+            reports = await desk.dialer.reports([ref_of(row) for row in rows])
+    except DialerError as error:
+        await _put_off(desk, [(row, error) for row in rows])
+        return
+    desk.slowness.answered(desk.context.clock.now())
+    over = [row for row in rows if row["job_id"] in reports and reports[row["job_id"]].status.is_final]
+    await _write_progress(desk, rows, reports)
+    if over:
+        await _end(desk, over)
+
+
+async def _write_progress(desk: Desk, rows: Sequence[Row], reports: Mapping[str, Report]) -> None:
+    now = desk.context.clock.now()
+    going = [(row, reports[row["job_id"]]) for row in rows if row["job_id"] in reports]
+    going = [(row, report) for row, report in going if not report.status.is_final]
+    lost = [row for row in rows if row["job_id"] not in reports]
+    changes = [
+        (row["id"], str(report.status), report.provider_task_id, report.is_talking)
+        for row, report in going
+        if _is_news(row, report)
+    ]
+    async with desk.context.database.transaction() as connection:
+        await store.write_changes(connection, now, changes)
+        await store.write_progress(connection, now, [(row["id"], now + _wait(desk, row, it)) for row, it in going])
+        await store.postpone(connection, [(row["id"], now + pause_after(row["failures"] + 1), 1) for row in lost])
+
+
+def _is_news(row: Row, report: Report) -> bool:
+    has_new_task = report.provider_task_id is not None and report.provider_task_id != row["provider_task_id"]
+    return row["status"] != report.status or has_new_task or (report.is_talking and row["answered_at"] is None)
+
+
+def _wait(desk: Desk, row: Row, report: Report) -> timedelta:
+    return poll_after(
+        is_talking=report.is_talking,
+        scale=desk.dialer.time_scale,
+        slowness=desk.slowness.factor,
+        draw=draw_of(row["id"], row["polls"]),
+    )
+
+
+async def _end(desk: Desk, rows: Sequence[Row]) -> None:
+    """Fetch what was said in calls that are over, once, and write it down."""
+    said: dict[int, Said] = {}
+    async with desk.context.database.connection() as connection:
+        for source in desk.sources:
+            said |= await source.said(connection, [row for row in rows if source.key_of(row) is not None])
+    fetched = await asyncio.gather(*(_fetch(desk, row, said.get(row["id"])) for row in rows))
+    over = [Over(row["id"], found) for row, found in zip(rows, fetched, strict=True) if isinstance(found, Transcript)]
+    await end_calls(desk, over)
+    await _put_off(
+        desk, [(row, found) for row, found in zip(rows, fetched, strict=True) if isinstance(found, DialerError)]
+    )
+
+
+async def _fetch(desk: Desk, row: Row, said: Said | None) -> Transcript | DialerError:
+    try:
+        async with desk.request():
+            told = await desk.dialer.transcript(ref_of(row, said))
+    except DialerError as error:
+        return error
+    return told if told.status.is_final else DialerError("the call is over in one answer and not in the other")
+
+
+async def _put_off(desk: Desk, failed: Sequence[tuple[Row, DialerError]]) -> None:
+    """Ask again later; a provider that is asked too often is asked less often from now on."""
+    if not failed:
+        return
+    now = desk.context.clock.now()
+    later = []
+    for row, error in failed:
+        if isinstance(error, ThrottledError):
+            pause = timedelta(seconds=error.retry_after)
+            desk.slowness.throttled(error.retry_after, now)
+            later.append((row["id"], now + pause + pause / 2 * draw_of(row["id"], row["polls"]), 0))
+        else:
+            later.append((row["id"], now + pause_after(row["failures"] + 1), 1))
+    log.warning("the provider could not tell how calls stand", calls=len(failed), error=str(failed[0][1]))
+    async with desk.context.database.connection() as connection:
+        await store.postpone(connection, later)
+
+
+async def leave_alone(desk: Desk, rows: Sequence[Row]) -> None:
+    """Put off calls of another provider than today's; nobody here can ask about them, the watchdog ends them."""
+    now = desk.context.clock.now()
+    async with desk.context.database.connection() as connection:
+        await store.postpone(connection, [(row["id"], now + FOREIGN_PAUSE, 1) for row in rows])
