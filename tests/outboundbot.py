@@ -297,7 +297,7 @@ def is_signed(request: web.Request) -> bool:
     )
     text = f"{algorithm}\n{hashlib.sha256(canonical.encode()).hexdigest()}"
     expected = hmac.new(KEY_SECRET.encode(), text.encode(), hashlib.sha256).hexdigest()
-    return hmac.compare_digest(expected, parts["Signature"]) and _SIGNED <= set(names)
+    return hmac.compare_digest(expected, parts["Signature"]) and set(names) >= _SIGNED
 
 
 def _quoted(text: str) -> str:
