@@ -21,6 +21,7 @@ from aiohttp import web
 KEY_ID = "an-example-key-id"
 KEY_SECRET = "an-example-key-secret"
 _MAX_LINE = 256 * 1024
+_SIGNED = {"host", "x-acs-action", "x-acs-version", "x-acs-date", "x-acs-signature-nonce", "x-acs-content-sha256"}
 _ENDED = {"Succeeded", "Failed", "Cancelled"}
 
 
@@ -296,7 +297,7 @@ def is_signed(request: web.Request) -> bool:
     )
     text = f"{algorithm}\n{hashlib.sha256(canonical.encode()).hexdigest()}"
     expected = hmac.new(KEY_SECRET.encode(), text.encode(), hashlib.sha256).hexdigest()
-    return hmac.compare_digest(expected, parts["Signature"]) and {"x-acs-action", "x-acs-date"} <= set(names)
+    return hmac.compare_digest(expected, parts["Signature"]) and set(names) >= _SIGNED
 
 
 def _quoted(text: str) -> str:

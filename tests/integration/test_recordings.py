@@ -23,7 +23,8 @@ from app.main import create_app
 from app.repositories import recordings as repository
 from app.services.calls import recordings
 from app.services.context import Context
-from tests.outboundbot import KEY_ID, KEY_SECRET, Fault, OutboundBot
+from tests.aliyun import aliyun
+from tests.outboundbot import Fault, OutboundBot
 
 DAY = timedelta(hours=24)
 
@@ -248,18 +249,7 @@ async def bot() -> AsyncIterator[OutboundBot]:
 async def test_recording_that_is_removed_while_it_is_fetched_is_not_kept(
     context: Context, store: FolderStore, clock: ManualClock, settings: Settings, bot: OutboundBot
 ) -> None:
-    aliyun = make_dialer(
-        settings.model_copy(
-            update={
-                "dial_provider": "aliyun",
-                "aliyun_access_key_id": SecretStr(KEY_ID),
-                "aliyun_access_key_secret": SecretStr(KEY_SECRET),
-                "aliyun_endpoint": bot.endpoint,
-                "aliyun_protocol": "http",
-            }
-        ),
-        clock,
-    )
+    provider = aliyun(bot.endpoint, clock)
     call_id, job_id = await add_call(context, provider="aliyun", instance_id="instance", provider_job_id="job-1")
     job = bot.add(job_id)
     bot.end(job, "SucceededFinish")
@@ -267,11 +257,11 @@ async def test_recording_that_is_removed_while_it_is_fetched_is_not_kept(
         await connection.execute("UPDATE outbound_call SET provider_job_id = $1", job.job_id)
     bot.recordings[f"task-{job.job_id}"] = b"sound"
     bot.fail("recording", Fault(200, b"sound", seconds=0.3))
-    copying = asyncio.create_task(recordings.copy_due(context, aliyun, store))
+    copying = asyncio.create_task(recordings.copy_due(context, provider, store))
     await bot.arrived("DownloadRecording")
     await remove(context, call_id)
     await copying
-    await aliyun.close()
+    await provider.close()
     assert files(settings) == []
     state, size, due_at = await state_of(context, call_id)
     assert (state, size) == ("removed", None)
