@@ -6,6 +6,7 @@ import signal
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass, fields
 from types import FrameType
 
 import structlog
@@ -18,7 +19,7 @@ from app.gateways.dialer import Dialer
 from app.gateways.dialer.factory import make_dialer
 from app.gateways.http import HttpClient
 from app.gateways.messenger import WebhookMessenger
-from app.gateways.recordings import make_store
+from app.gateways.recordings import RecordingStore, make_store
 from app.ids import IdSource, RandomIds
 from app.jobs.runner import Runner
 from app.repositories.database import Database
@@ -44,6 +45,7 @@ from app.routers.errors import install_error_handlers
 from app.routers.middleware import middlewares
 from app.routers.openapi import complete_document, document_texts
 from app.services import demo
+from app.services.calls.desk import Desk
 from app.services.calls.opening import open_desk
 from app.services.chatbot.conversation import Conversations
 from app.services.chatbot.demonstration import load_faq
@@ -78,6 +80,46 @@ _ROUTERS = (
 )
 
 
+@dataclass(frozen=True, slots=True)
+class _Parts:
+    """What belongs to one service beside its context; each stands under its name in ``app.state``."""
+
+    desk: Desk
+    live: LiveHistory
+    live_calls: LiveCalls
+    knowledge: Knowledge
+    conversations: Conversations
+    doors: Doors
+    recordings: RecordingStore
+    runner: Runner | None
+    metrics: Metrics
+
+    async def close(self) -> None:
+        """Finish what is under way, the scheduler first: it uses the others."""
+        if self.runner is not None:
+            await self.runner.stop()
+        await self.live.close()
+        await self.live_calls.close()
+        await self.doors.aclose()
+        await self.conversations.aclose()
+        await self.knowledge.close()
+
+
+def _parts(context: Context) -> _Parts:
+    desk, recordings = open_desk(context), make_store(context.settings)
+    return _Parts(
+        desk=desk,
+        live=LiveHistory(context.database),
+        live_calls=LiveCalls(context.database),
+        knowledge=Knowledge(context.database),
+        conversations=Conversations(context),
+        doors=Doors(context),
+        recordings=recordings,
+        runner=Runner(context, desk, recordings) if context.settings.jobs else None,
+        metrics=Metrics(context.database),
+    )
+
+
 def create_app(
     settings: Settings, *, clock: Clock | None = None, ids: IdSource | None = None, dialer: Dialer | None = None
 ) -> FastAPI:
@@ -100,33 +142,19 @@ def create_app(
         messenger=WebhookMessenger(http),
         dialer=dialer or make_dialer(settings, clock),
     )
-    desk = open_desk(context)
-    live = LiveHistory(context.database)
-    live_calls = LiveCalls(context.database)
-    knowledge = Knowledge(context.database)
-    conversations = Conversations(context)
-    doors = Doors(context)
-    recordings = make_store(settings)
-    runner = Runner(context, desk, recordings) if settings.jobs else None
-    metrics = Metrics(context.database)
+    parts = _parts(context)
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         with _told_to_stop(context):
             is_new = bool(settings.demo) and await demo.load_people(context)
-            beginning = asyncio.create_task(_begin(context, runner, is_new=is_new), name="begin")
+            beginning = asyncio.create_task(_begin(context, parts.runner, is_new=is_new), name="begin")
             try:
                 yield
             finally:
                 context.stopping.set()
                 await asyncio.gather(beginning, return_exceptions=True)
-                if runner is not None:
-                    await runner.stop()
-                await live.close()
-                await doors.aclose()
-                await conversations.aclose()
-                await live_calls.close()
-                await knowledge.close()
+                await parts.close()
                 await http.close()
                 await context.dialer.close()
                 await context.database.close()
@@ -137,23 +165,16 @@ def create_app(
         docs_url=None,
         redoc_url=None,
         lifespan=lifespan,
-        middleware=middlewares(settings, metrics),
+        middleware=middlewares(settings, parts.metrics),
         telemetry=_telemetry(),
     )
     app.state.context = context
-    app.state.desk = desk
-    app.state.live = live
-    app.state.live_calls = live_calls
-    app.state.recordings = recordings
-    app.state.knowledge = knowledge
-    app.state.conversations = conversations
-    app.state.doors = doors
-    app.state.runner = runner
-    app.state.metrics = metrics
+    for part in fields(parts):
+        setattr(app.state, part.name, getattr(parts, part.name))
     app.state.readiness = health.default_checks(context)
     app.state.warnings = health.default_warnings(context)
-    if runner is not None:
-        app.state.readiness["loops"] = health.loops_check(runner.heartbeats)
+    if parts.runner is not None:
+        app.state.readiness["loops"] = health.loops_check(parts.runner.heartbeats)
     install_error_handlers(app)
     for router in _ROUTERS:
         app.include_router(router)
