@@ -18,6 +18,7 @@ import sys
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from types import FrameType
 from typing import Any
 from zoneinfo import ZoneInfoNotFoundError
@@ -30,6 +31,7 @@ from app.errors import StartupError
 from app.gateways.embedded_postgres import EmbeddedPostgres, EmbeddedPostgresError
 
 _BACKLOG = 2048
+_SCHEMA = Path(__file__).resolve().parents[1] / "alembic" / "schema.sql"
 _PASSWORD = re.compile(r"(?P<before>://[^:@/]*:)[^@]*(?=@)|(?P<name>[?&]password=)[^&]*")
 
 
@@ -83,8 +85,7 @@ def run(settings: Settings) -> int:
     signals = _Signals()
     signals.install()
     listeners = listen(settings.host, settings.port)
-    is_new = settings.database_url is None and not (settings.data_dir / "cluster").exists()
-    imports = threading.Thread(target=_import_slowly, args=(is_new,), name="imports", daemon=True)
+    imports = threading.Thread(target=_import_slowly, name="imports", daemon=True)
     imports.start()
     try:
         with _database(settings) as url:
@@ -206,22 +207,17 @@ def _database(settings: Settings) -> Iterator[str]:
         return
     if not (settings.data_dir / "cluster").exists():
         _say(f"Making a database in {settings.data_dir.absolute()} …")
-    server = EmbeddedPostgres(settings.data_dir, log=_say)
+    server = EmbeddedPostgres(settings.data_dir, script=_SCHEMA, log=_say)
     try:
         yield server.start()
     finally:
         server.stop()
 
 
-def _import_slowly(is_new: bool) -> None:
-    """Import while PostgreSQL starts; an import that fails here fails again, and audibly, where it is needed.
-
-    Only a new database needs the migrations' library.
-    """
+def _import_slowly() -> None:
+    """Import while PostgreSQL starts; an import that fails here fails again, and audibly, where it is needed."""
     with suppress(ImportError):
         importlib.import_module("app.serving")
-        if is_new:
-            importlib.import_module("alembic.command")
 
 
 def _say(text: str) -> None:

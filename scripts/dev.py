@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Everything a developer does from a checkout, with Python and nothing else.
 
-`run` starts the service, `test` runs every check of the project, `bench` measures, `lock` renews the locks.
+`run` starts the service, `test` runs every check of the project, `bench` measures, `lock` renews the locks, `schema`
+writes what a new database is made from.
 Each command first makes sure that `.venv` holds exactly what its lock file says:
 
 - The stamp inside `.venv` names the Python, the place and the hashes of the lock files that were installed.
@@ -51,6 +52,7 @@ COVERAGE_PERCENT = 90
 DOMAIN_COVERAGE_PERCENT = 100
 BROWSER = Path("/usr/bin/chromium")
 NO_BROWSER = "HUIYIN_TEST_NO_BROWSER"
+SCHEMA = "alembic/schema.sql"
 
 
 # --- the virtual environment --------------------------------------------------------------------------------
@@ -219,6 +221,20 @@ def lock(venv: Venv, options: argparse.Namespace) -> int:
     return 0
 
 
+def all_migrations(python: Path, root: Path, env: Mapping[str, str]) -> str:
+    """Return the SQL of all migrations, without the blanks that its generator leaves at the ends of lines."""
+    command = [python, "-m", "alembic", "upgrade", "head", "--sql"]
+    done = subprocess.run(command, cwd=root, env=env, stdout=subprocess.PIPE, text=True, encoding="utf-8", check=True)
+    return re.sub(r"[ \t]+$", "", done.stdout.strip(), flags=re.MULTILINE) + "\n"
+
+
+def schema(venv: Venv, _options: argparse.Namespace) -> int:
+    """Write the SQL of all migrations into one file, from which the embedded PostgreSQL makes a new database."""
+    venv.ensure(DEV_LOCK)
+    (venv.root / SCHEMA).write_text(all_migrations(venv.python, venv.root, os.environ), encoding="utf-8")
+    return 0
+
+
 # --- test ---------------------------------------------------------------------------------------------------
 
 
@@ -255,12 +271,12 @@ def split_migrations(sql: str) -> dict[str, str]:
 
 def lint_migrations(venv: Venv, env: Mapping[str, str]) -> int:
     """Let squawk read the SQL of every revision by itself, as each meets the tables of those before it."""
-    command = [str(venv.python), "-m", "alembic", "upgrade", "head", "--sql"]
-    done = subprocess.run(command, cwd=venv.root, env=env, stdout=subprocess.PIPE, text=True, check=False)
-    if done.returncode:
-        return done.returncode
+    try:
+        sql = all_migrations(venv.python, venv.root, env)
+    except subprocess.CalledProcessError as error:
+        return error.returncode
     with tempfile.TemporaryDirectory() as folder:
-        scripts = {Path(folder, f"{name}.sql"): text for name, text in split_migrations(done.stdout).items()}
+        scripts = {Path(folder, f"{name}.sql"): text for name, text in split_migrations(sql).items()}
         for script, text in scripts.items():
             script.write_text(text, encoding="utf-8")
         config = ["--config", str(venv.root / ".squawk.toml")]
@@ -421,6 +437,9 @@ def parser() -> argparse.ArgumentParser:
     command = commands.add_parser("lock", help="write both lock files anew", allow_abbrev=False)
     command.add_argument("--upgrade", action="store_true", help="newest versions, also where uv.lock knows older ones")
     command.set_defaults(command=lock)
+
+    command = commands.add_parser("schema", help=f"write {SCHEMA} from the migrations", allow_abbrev=False)
+    command.set_defaults(command=schema)
     return top
 
 

@@ -21,15 +21,18 @@ _PAUSE = 0.005
 _STATUS_LINE = 7
 
 
-def initialise(installation: Installation, lock: int, stopping: threading.Event) -> None:
+def initialise(installation: Installation, lock: int, stopping: threading.Event) -> bool:
     """Makes the cluster under another name and renames it once it is complete; nothing if there is one.
+
+    Returns:
+        Whether it was made.
 
     Raises:
         EmbeddedPostgresError: `initdb` failed, or something else lies in the cluster's place.
     """
     places, log = installation.places, installation.log_file
     if (places.cluster / "PG_VERSION").exists():
-        return
+        return False
     if places.cluster.exists() and any(places.cluster.iterdir()):
         raise EmbeddedPostgresError(
             f"{places.cluster} holds files but no PostgreSQL cluster. Move them away, or choose another data directory."
@@ -41,7 +44,7 @@ def initialise(installation: Installation, lock: int, stopping: threading.Event)
         if _initdb(installation, lock, ctype, stopping):
             places.unflushed.touch()
             places.draft.rename(places.cluster)
-            return
+            return True
         if "invalid locale name" not in log.since(attempt):
             break
     raise EmbeddedPostgresError(f"cannot make a database cluster in {places.home}:\n{log.since(start)}")

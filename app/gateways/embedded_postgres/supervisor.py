@@ -38,6 +38,7 @@ class EmbeddedPostgres:
     Args:
         data_dir: Made if missing; belongs to the server alone.
         settings: Server settings beside and instead of the defaults; those that make the server private stay.
+        script: SQL that is run in the database when it is made, in one transaction that it begins and ends itself.
         log: Called with one sentence at a time, also from the supervising thread.
     """
 
@@ -46,10 +47,12 @@ class EmbeddedPostgres:
         data_dir: Path,
         *,
         settings: Mapping[str, str] | None = None,
+        script: Path | None = None,
         log: Callable[[str], None] | None = None,
     ) -> None:
         self._places = Places(Path(data_dir).absolute())
         self._settings = dict(settings or {})
+        self._script = script
         self._log = log or _ignore
         self._stopping = threading.Event()
         self._settled = threading.Event()
@@ -162,13 +165,13 @@ class EmbeddedPostgres:
         runner = choose_runner(self._places.cluster)
         bindir = reachable_binaries(find_binaries(), runner)
         installation = Installation(self._places, bindir, runner, LogFile(self._places.log))
-        return Server(installation, self._settings, self._log)
+        return Server(installation, self._settings, self._log, self._script)
 
     def _first_start(self, server: Server) -> None:
         """Starts the server, if need be after making its cluster."""
         lock = take_over(self._places.postmaster_lock, self._stopping, self._log)
         try:
-            cluster.initialise(server.installation, lock, self._stopping)
+            server.fresh = cluster.initialise(server.installation, lock, self._stopping)
             cluster.adopt(server.installation)
         except BaseException:
             os.close(lock)
