@@ -18,6 +18,8 @@ from dataclasses import dataclass
 from typing import Any, Final, Literal
 from urllib.parse import unquote_to_bytes
 
+from app.patterns import compile_later
+
 WINDOW_SECONDS: Final = 300
 MAX_RANDOM: Final = 128
 
@@ -79,9 +81,9 @@ def check_time(credentials: Credentials, now_seconds: float) -> None:
 
 _ENCODED_BY_CLIENTS = (
     # What Python's requests encodes in an address that its caller wrote as it reads; "/", "?" and "%" stay as written.
-    re.compile(rb"(?:%(?:[89A-Fa-f][0-9A-Fa-f]|20|22|3[CcEe]|5[CcEe]|60|7[B-Db-d]))+"),
-    re.compile(rb"(?:%[89A-Fa-f][0-9A-Fa-f])+"),
-    re.compile(rb"(?:%[0-9A-Fa-f]{2})+"),
+    compile_later(rb"(?:%(?:[89A-Fa-f][0-9A-Fa-f]|20|22|3[CcEe]|5[CcEe]|60|7[B-Db-d]))+"),
+    compile_later(rb"(?:%[89A-Fa-f][0-9A-Fa-f])+"),
+    compile_later(rb"(?:%[0-9A-Fa-f]{2})+"),
 )
 
 

@@ -11,8 +11,6 @@ import unicodedata
 from dataclasses import dataclass
 from enum import StrEnum
 
-import phonenumbers
-
 MAX_BOT_ID = 2**63 - 1
 MAX_USER_ID = 256
 MAX_VALUE = 320
@@ -52,6 +50,8 @@ def normalise_phone(text: str) -> str:
     Raises:
         ValueError: what was given is no phone number at all.
     """
+    import phonenumbers  # noqa: PLC0415 - its tables are slow to import, and no start needs them
+
     plain = unicodedata.normalize("NFKC", text).translate(_DASHES).strip()
     plain = _SPREADSHEET_NUMBER.sub(r"\1", plain) if _SPREADSHEET_NUMBER.fullmatch(plain) else plain
     if _PHONE.fullmatch(plain):

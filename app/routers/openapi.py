@@ -6,6 +6,7 @@ from fastapi import FastAPI
 
 from app.routers.access import OPEN, PROVEN
 from app.routers.dialects import ChatbotDialect, dialect_of
+from app.routers.responses import problem_schemas
 from app.routers.tags import tag_metadata
 
 VERSION: Final = "0.1.0"
@@ -62,14 +63,16 @@ def document_texts() -> dict[str, Any]:
 
 
 def complete_document(app: FastAPI) -> None:
-    """Say in the document which calls need a key."""
+    """Say in the document which calls need a key, and what errors look like."""
     generate = app.openapi
 
     def openapi() -> dict[str, Any]:
         document = generate()
         if "security" not in document:
             document["security"] = _SECURITY
-            document.setdefault("components", {})["securitySchemes"] = _SCHEMES
+            components = document.setdefault("components", {})
+            components["securitySchemes"] = _SCHEMES
+            components["schemas"] = dict(sorted((components["schemas"] | problem_schemas()).items()))
             _mark_open(document["paths"])
             _drop_422(document["paths"])
         return document

@@ -20,6 +20,9 @@ class ProblemAnswer(BaseModel):
     detail: str | list[FieldProblem] = Field(description="错误说明 (what went wrong and what to do)")
 
 
+# Referred to, and put into the document once: with `"model"` the framework makes a validator for each status of each
+# operation, a tenth of the service's start, and files it under the media type of the good answer, which may be no JSON.
+_REFERENCE = {"$ref": "#/components/schemas/ProblemAnswer"}
 _FIELD = [{"type": "missing", "loc": ["body", "name"], "msg": "Field required"}]
 _TEXTS: dict[int, tuple[str, Any]] = {
     400: ("请求无法解析 (the request cannot be read)", "There was an error parsing the body"),
@@ -50,19 +53,6 @@ _HEADERS: dict[int, dict[str, Any]] = {
 }
 
 
-def problems_beside_a_stream(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """Return the same for an operation whose answer is no JSON: its errors are JSON all the same.
-
-    FastAPI files a ``model`` under the media type of the operation's answer, so here the model is referred to; other
-    operations put it into the document.
-    """
-    found = problems(*statuses)
-    for response in found.values():
-        del response["model"]
-        response["content"]["application/json"]["schema"] = {"$ref": "#/components/schemas/ProblemAnswer"}
-    return found
-
-
 def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """Return FastAPI's ``responses=`` for an operation: the statuses given and those that any call can get.
 
@@ -72,12 +62,17 @@ def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
     return {status: _response(status) for status in sorted({*_ALWAYS, *statuses})}
 
 
+def problem_schemas() -> dict[str, Any]:
+    """Return what the references above mean, for ``components.schemas`` of the document."""
+    schema = ProblemAnswer.model_json_schema(ref_template="#/components/schemas/{model}", mode="serialization")
+    return {**schema.pop("$defs"), "ProblemAnswer": schema}
+
+
 def _response(status: int) -> dict[str, Any]:
     text, example = _TEXTS.get(status, (HTTPStatus(status).phrase, HTTPStatus(status).phrase))
     response: dict[str, Any] = {
-        "model": ProblemAnswer,
         "description": text,
-        "content": {"application/json": {"example": {"detail": example}}},
+        "content": {"application/json": {"schema": _REFERENCE, "example": {"detail": example}}},
     }
     if status in _HEADERS:
         response["headers"] = _HEADERS[status]

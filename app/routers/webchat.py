@@ -12,7 +12,7 @@ from fastapi.sse import EventSourceResponse, ServerSentEvent
 from app.errors import NotFoundError
 from app.repositories import history, people
 from app.routers.deps import MAX_ID, ContextDep
-from app.routers.responses import problems, problems_beside_a_stream
+from app.routers.responses import problems
 from app.routers.tags import Tag
 from app.schemas.messages import ChatIn, ChatLineOut, ChatLines
 from app.services import inbound
@@ -96,7 +96,7 @@ async def write_line(person: PersonDep, body: ChatIn, context: ContextDep) -> di
     description="服务器推送 (text/event-stream);用 Last-Event-ID 续传。"
     "Server-sent events, resumable with Last-Event-ID.",
     response_class=EventSourceResponse,
-    responses=problems_beside_a_stream(HTTPStatus.NOT_FOUND)
+    responses=problems(HTTPStatus.NOT_FOUND)
     | {HTTPStatus.OK: {"description": "text/event-stream", "content": {"text/event-stream": {"example": _EVENTS}}}},
 )
 async def stream(

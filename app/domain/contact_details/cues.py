@@ -16,6 +16,8 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import Final
 
+from app.patterns import compile_later
+
 
 class Strength(IntEnum):
     """How surely a cue means a WeChat account."""
@@ -66,7 +68,7 @@ _PRODUCTS: Final = (
 )
 _NAMED: Final = r"(?: ?(?:的?(?:号码?|账号|帐号|ID|id|Id|号id)|好友|联系方式)(?![A-Za-z0-9_\-]|称|召|外|令|角))?"
 
-_CUE: Final = re.compile(
+_CUE: Final = compile_later(
     rf"(?P<product>(?:企业|政务|企业版)微信|企微|(?:微信|(?<![A-Za-z0-9_])(?:wechat|weixin|"
     rf"wx))(?:{_PRODUCTS})"
     r"|加v认证|微信(?:公司|里的?群))"
@@ -96,21 +98,21 @@ _CUE: Final = re.compile(
     r"(?<![A-Za-z])(?:reach|contact) me(?: (?:at|on|by|via))?(?![A-Za-z]))",
     re.IGNORECASE,
 )
-_NAMED_AFTER: Final = re.compile(_NAMED)
-_OWNED: Final = re.compile(
+_NAMED_AFTER: Final = compile_later(_NAMED)
+_OWNED: Final = compile_later(
     r"(?:我|我的|我们的?|俺的?|咱的?|偶的?|本人的?|个人的?|私人的?|自己的?|小号|加|加下|加个|加我|"
     r"加我的|加一下|添加|留个|老师的?|"
     r"my|me on|on) ?(?:个人|私人|工作|的)? ?$",
     re.IGNORECASE,
 )
-_NEGATED: Final = re.compile(
+_NEGATED: Final = compile_later(
     r"(?:没有?|没得|没用|无|不用|不使用|不玩|不加|别加|勿加|不要加?|不是|不必加?|拒绝加?|不想加?|"
     r"不方便加?|不能加|不留|不给|不发|"
     r"不常用|很少用|不怎么用|不看|不上|卸载了?|no|not|without|don't (?:use|have))"
     r" ?(?:我的?|你的?|您的?|个|任何|什么|a|any|my)? ?$",
     re.IGNORECASE,
 )
-_NOT_REALLY_NEGATED: Final = re.compile(
+_NOT_REALLY_NEGATED: Final = compile_later(
     r"(?:要不要|是不是|能不能|可不可以|有没有|方不方便|好不好|用不用|加不加|还没|是否)[^,。!?\n]{0,3}$"
 )
 _LOOK_BACK: Final = 14

@@ -3,9 +3,11 @@
 import re
 from typing import Final
 
+from app.patterns import compile_later
+
 _LINK: Final = r"(?:号码?|账号|帐号|id|no\.?|是|为|叫|的|[\s:=#\-\"'“”「」(\[【]){0,5}$"
 
-_NUMBER_OF_SOMETHING: Final = re.compile(
+_NUMBER_OF_SOMETHING: Final = compile_later(
     r"(?:[单编工学案证卡货批房件型票考税尾]号|订单|运单|工单|保单|门牌号|流水号?|序列号|合同号?|发票号?|"
     r"社保号?|公积金号?|会员号|病历号|"
     r"准考证|报名号|案件号|受理号|追踪号|物流号|身份证|护照|银行卡|信用卡|车牌|考生号|专利号|注册号|"
@@ -13,9 +15,11 @@ _NUMBER_OF_SOMETHING: Final = re.compile(
     r"(?<![a-z])(?:uid|id|imei|isbn|sku|sn|order|tracking|ticket|invoice|case))" + _LINK,
     re.IGNORECASE,
 )
-_OWNER: Final = re.compile(r"(?:微信|手机|电话|联系|qq|企鹅|扣扣|wechat|wx|vx|weixin|v)号?码?[ _\-]?$", re.IGNORECASE)
+_OWNER: Final = compile_later(
+    r"(?:微信|手机|电话|联系|qq|企鹅|扣扣|wechat|wx|vx|weixin|v)号?码?[ _\-]?$", re.IGNORECASE
+)
 
-_NAME_OF_SOMETHING_ELSE: Final = re.compile(
+_NAME_OF_SOMETHING_ELSE: Final = compile_later(
     r"(?:密码|口令|验证码|邀请码|推荐码|内推码|优惠码|提取码|激活码|兑换码|码|订单|单号|编号|型号|版本|"
     r"用户名|昵称|名叫?|房间|部门|职位|岗位|"
     r"抖音|快手|微博|小红书|钉钉|飞书|支付宝|淘宝|旺旺|闲鱼|脉脉|领英|陌陌|探探|知乎|豆瓣|贴吧|b站|电报|"
@@ -28,7 +32,7 @@ _NAME_OF_SOMETHING_ELSE: Final = re.compile(
     r"(?:(?:的|上|里|账|帐|号|码|id|名字?|叫|是|为|搜)|[\s:=#\-\"'“”「」]){0,6}$",
     re.IGNORECASE,
 )
-_VOID_AFTER: Final = re.compile(
+_VOID_AFTER: Final = compile_later(
     r"(?:[\s)]{0,2}(?:(?:这|那)个?|是)?(?:个|是)?(?:老|旧|以前的?|之前的?|原来的?)?(?:微信号?|手机号?|"
     r"电话|账号|帐号|号码?|qq号?)?"
     r"|[\s,。;)]{0,2}(?:这|那)?个?号?)"
@@ -37,8 +41,8 @@ _VOID_AFTER: Final = re.compile(
     re.IGNORECASE,
 )
 # 「138… 微信搜不到」 speaks of the account, the phone may ring all the same.
-_ITS_ACCOUNT: Final = re.compile(r"[\s,。;)]{0,2}(?:的|是)?微信")
-_FORBIDDEN_BEFORE: Final = re.compile(
+_ITS_ACCOUNT: Final = compile_later(r"[\s,。;)]{0,2}(?:的|是)?微信")
+_FORBIDDEN_BEFORE: Final = compile_later(
     r"(?:(?<!要)不要|别|勿|不用|不必|千万别|不是|并非|非|冒充|骗子|假冒)"
     r"(?:再|去|乱)?(?:加|搜|打|联系|用|添加|信)?(?:我|这个?|那个?|以前的?|之前的?|旧的?|"
     r"老)?(?:的)?(?:微信|电话|手机|qq|号码|号)?(?:号|号码)?[\s::]{0,2}$",

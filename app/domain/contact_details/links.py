@@ -5,6 +5,7 @@ from enum import IntEnum
 from typing import Final
 
 from app.domain.contact_details.cues import Cue, Strength
+from app.patterns import compile_later
 
 
 class Link(IntEnum):
@@ -45,28 +46,28 @@ def _any_of(words: str) -> str:
 
 _NARROW_FILLER: Final = rf"'s(?![A-Za-z])|{_SIGNS}|{_any_of(_NARROW_WORDS)}|{_NARROW_ENGLISH}"
 _WIDE_FILLER: Final = rf"{_SIGNS}|{_any_of(_NARROW_WORDS + ' ' + _WIDE_WORDS)}|{_NARROW_ENGLISH}|{_WIDE_ENGLISH}"
-_NARROW: Final = re.compile(rf"(?:{_NARROW_FILLER})*+", re.IGNORECASE)
-_NARROW_RUN: Final = re.compile(rf"(?:{_NARROW_FILLER}){{0,12}}+", re.IGNORECASE)
-_WIDE_RUN: Final = re.compile(rf"(?:{_WIDE_FILLER}){{0,12}}+", re.IGNORECASE)
-_WIDE: Final = re.compile(rf"(?:{_WIDE_FILLER})*+", re.IGNORECASE)
+_NARROW: Final = compile_later(rf"(?:{_NARROW_FILLER})*+", re.IGNORECASE)
+_NARROW_RUN: Final = compile_later(rf"(?:{_NARROW_FILLER}){{0,12}}+", re.IGNORECASE)
+_WIDE_RUN: Final = compile_later(rf"(?:{_WIDE_FILLER}){{0,12}}+", re.IGNORECASE)
+_WIDE: Final = compile_later(rf"(?:{_WIDE_FILLER})*+", re.IGNORECASE)
 _JOINT: Final = r"(?:[\s/、和或跟与&+()\-]|以及|或者|还有){0,4}+(?:手机|电话|tel|phone|mobile|cell|qq|扣扣|企鹅)号?码?"
-_WIDE_NUMBER: Final = re.compile(
+_WIDE_NUMBER: Final = compile_later(
     rf"(?:{_JOINT}){{0,2}}(?:(?:就|也|都)?(?:是|用|同|即|为|绑定?的?)(?:我|本人|这个?|此)?的?(?:手机|电话|qq)号?码?|"
     rf"{_WIDE_FILLER})*+",
     re.IGNORECASE,
 )
 
-_STRONG: Final = re.compile(r"[:=→➡]|是|即|为|叫|\b(?:is|are)\b")
-_COUNTRY: Final = re.compile(r"\(?\+?(?:(?:00)?86)?\)?[ -]?$")
-_CLAUSE_BREAK: Final = re.compile(r"[,,。!?;\n]")
-_CHINESE: Final = re.compile(r"[\u4e00-\u9fff]")
+_STRONG: Final = compile_later(r"[:=→➡]|是|即|为|叫|\b(?:is|are)\b")
+_COUNTRY: Final = compile_later(r"\(?\+?(?:(?:00)?86)?\)?[ -]?$")
+_CLAUSE_BREAK: Final = compile_later(r"[,,。!?;\n]")
+_CHINESE: Final = compile_later(r"[\u4e00-\u9fff]")
 _MOST_EXPLAINING: Final = 10
-_UP_TO_THE_NEW_ONE: Final = re.compile(r"^[^A-Za-z\d\ufffc]*(?=新|现在|改成|换成|换了)")
-_POLITE: Final = re.compile(
+_UP_TO_THE_NEW_ONE: Final = compile_later(r"^[^A-Za-z\d\ufffc]*(?=新|现在|改成|换成|换了)")
+_POLITE: Final = compile_later(
     r"不是(?:这个|我的?)?(?:手机|电话|qq|QQ)号?码?|(?:拉你|拉您|好)?(?:进群|入群|拉群)|朋友圈看[货图]?|"
     r"不好意思|不错|不客气|不介意|不嫌弃|对不起|差不多|特别|不懂|不清楚|不明白"
 )
-_NO_EXPLANATION: Final = re.compile(
+_NO_EXPLANATION: Final = compile_later(
     r"[A-Za-z\d\ufffc\\]|不|没|别|勿|无|封|注销|停用|旧|"
     r"开发|程序|公众|支付|接口|系统|平台|框架|项目|版|公司|集团|科技|企业|团队|部门|群|昵称|名|密码|"
     r"订单|单号|编号|工号|学号|型号|房|车牌|岗|职位|"
@@ -77,18 +78,18 @@ _NO_EXPLANATION: Final = re.compile(
     r"知乎|游戏|学|做|负责|维护|测试|比如|例如|格式|像|步数|店|网|站|电话|手机|短信|他|她|它|认证|后台|后端|前端|底层|源码|算法|有个|"
     r"有人|有位|骗|面试|时间|地址|价|钱|元|工资|薪|技术|产品|软件|工具|电脑|服务"
 )
-_CLAUSE_END: Final = re.compile(
+_CLAUSE_END: Final = compile_later(
     r"\s*(?:$|[,,。.!?;、~…:)\]】」\"'”\n•❤|/(]|—|--)|\s|(?:吧|哈|哦|噢|喔|啊|呀|啦|呢|嘛|的(?=\s*(?:$|"
     r"[,。!~\n]))|了|哟|加|你|您|搜|可|就|这|备注|谢|随时|有|记得|麻烦|联系|请|我|都|是|没|电话|手机|先|"
     r"小写|大写|注意)"
 )
-_TECHNICAL_NOUN: Final = re.compile(
+_TECHNICAL_NOUN: Final = compile_later(
     r" ?(?:版|系统|框架|开发|部门|岗|项目|工程师|小程序|公司|接口|环境|协议|元|块|人|语言|代码|平台|"
     r"服务器|数据库|模型|芯片|手机(?!号)|机型|测试|库|包|插件|端|"
     r"权限|字段|参数|变量|函数|方法|类|组件|模块|分支|仓库|文件|职位|老师|经理|先生|女士|总(?!是)|"
     r"聊[过的到天]|说[过的了]|群)"
 )
-_AFTER_LETTERS: Final = re.compile(
+_AFTER_LETTERS: Final = compile_later(
     r"\s*(?:$|[,,。.!?;、~…)\]】」\"'”\n•❤|/(]|—|--)| +(?![A-Za-z])| +(?:thanks|thx|thank|or|and|tel|"
     r"phone|qq|ok|pls|please)\b"
     r"|(?:加|你|您|可以|搜|就|这|备注|谢|随时|有事|有空|有需|记得|麻烦|联系|请|我|都|没有?大|全|小写|"

@@ -4,10 +4,11 @@ Decoration is taken off (full-width and circled characters, emoji letters, invis
 the few characters that cues are made of become simplified, and mobile numbers written in words become digits.
 """
 
-import re
 import unicodedata
 from dataclasses import dataclass
 from typing import Final
+
+from app.patterns import compile_later
 
 ORNAMENT: Final = "•"
 """Stands for any emoji or symbol that means nothing here."""
@@ -43,14 +44,14 @@ _WORD_DIGITS: Final = str.maketrans(
     "零〇○一二两三四五六七八九幺壹贰叁肆伍陆柒捌玖洞拐勾oO,、",
     "0001223456789112345678907900--",
 )
-_WORD_DIGIT_RUN: Final = re.compile(
+_WORD_DIGIT_RUN: Final = compile_later(
     r"(?<![A-Za-z])[\d零〇○一二两三四五六七八九幺壹贰叁肆伍陆柒捌玖洞拐勾oO]"
     r"(?:[ .\-,、]?[\d零〇○一二两三四五六七八九幺壹贰叁肆伍陆柒捌玖洞拐勾oO]){10,}+(?![A-Za-z])"
 )
-_WORD_DIGIT: Final = re.compile(r"[^\d .\-,、]")
-_NOT_A_DIGIT: Final = re.compile(r"\D")
-_WHOLE_MOBILE: Final = re.compile(r"(?:86)?1[3-9]\d{9}")
-_SPOKEN_SIGN: Final = re.compile(
+_WORD_DIGIT: Final = compile_later(r"[^\d .\-,、]")
+_NOT_A_DIGIT: Final = compile_later(r"\D")
+_WHOLE_MOBILE: Final = compile_later(r"(?:86)?1[3-9]\d{9}")
+_SPOKEN_SIGN: Final = compile_later(
     r"(?<=[A-Za-z0-9]) ?\(?(?:(下划线|底线|底杠|下横线)|(?:中?横线|横杠|中划线|减号|"
     r"短横))\)? ?(?=[A-Za-z0-9])"
 )

@@ -5,32 +5,31 @@ from collections.abc import Iterator
 from itertools import pairwise
 from typing import Final, NamedTuple
 
-import phonenumbers
-
 from app.domain.contact_details import labels
 from app.domain.contact_details.kinds import DetailKind, Found, Rule
+from app.patterns import compile_later
 
-_RUN: Final = re.compile(r"\d++(?:(?: ?- ?|[ .])\d++)*+")
-_GROUP: Final = re.compile(r"\d+")
-_MOBILE: Final = re.compile(r"1[3-9]\d{9}")
+_RUN: Final = compile_later(r"\d++(?:(?: ?- ?|[ .])\d++)*+")
+_GROUP: Final = compile_later(r"\d+")
+_MOBILE: Final = compile_later(r"1[3-9]\d{9}")
 _PREFIXES: Final = frozenset({"86", "0086"})
-_PREFIXED: Final = re.compile(r"(?:86|0086)(1[3-9]\d{9})")
+_PREFIXED: Final = compile_later(r"(?:86|0086)(1[3-9]\d{9})")
 _LENGTH: Final = 11
 _USUAL_GROUPINGS: Final = frozenset(
     {(3, 4, 4), (4, 4, 3), (3, 8), (7, 4), (4, 7), (3, 3, 5), (1,) * _LENGTH, (2, 2, 2, 2, 2, 1)}
 )
-_LETTERS_BEFORE: Final = re.compile(r"[A-Za-z_]+$")
-_LETTERS_AFTER: Final = re.compile(r"[A-Za-z_]+")
+_LETTERS_BEFORE: Final = compile_later(r"[A-Za-z_]+$")
+_LETTERS_AFTER: Final = compile_later(r"[A-Za-z_]+")
 _LABEL_LETTERS: Final = frozenset(
     {"v", "wx", "vx", "wechat", "weixin", "wxid", "qq", "q", "tel", "t", "phone", "p", "ph", "hp", "mobile", "mob", "m"}
     | {"call", "cell", "dial", "sms", "number", "add"}
 )
-_CUE_BEFORE: Final = re.compile(
+_CUE_BEFORE: Final = compile_later(
     r"(?:电话|手机|号码|联系|打|拨|呼|致电|短信|微信|[vw]x|wechat|tel|phone|mobile|call|cell|contact|加我|号|✆)[^\d\n]{0,6}$",
     re.IGNORECASE,
 )
-_CUE_AFTER: Final = re.compile(r"[^\d\n]{0,4}(?:电话|手机|号码|微信|同号|打我|call|[vw]x)", re.IGNORECASE)
-_UNIT_AFTER: Final = re.compile(r" ?(?:元|块|万|亿|分(?!机)|条|人次|美元|件|公里|平米|rmb|usd)|%", re.IGNORECASE)
+_CUE_AFTER: Final = compile_later(r"[^\d\n]{0,4}(?:电话|手机|号码|微信|同号|打我|call|[vw]x)", re.IGNORECASE)
+_UNIT_AFTER: Final = compile_later(r" ?(?:元|块|万|亿|分(?!机)|条|人次|美元|件|公里|平米|rmb|usd)|%", re.IGNORECASE)
 
 
 class _Group(NamedTuple):
@@ -51,6 +50,8 @@ class Number(NamedTuple):
 
 def is_valid_mobile(digits: str) -> bool:
     """Whether the number lies in a range that is in use, by the tables of `phonenumbers`."""
+    import phonenumbers  # noqa: PLC0415 - its tables are slow to import, and no start needs them
+
     return phonenumbers.is_valid_number(phonenumbers.PhoneNumber(country_code=86, national_number=int(digits)))
 
 

@@ -5,11 +5,12 @@ from typing import Final
 
 from app.domain.contact_details import labels
 from app.domain.contact_details.kinds import DetailKind, Found, Rule
+from app.patterns import compile_later
 
 _NO_PERSON: Final = (
     r"(?!音乐|空间|浏览器|游戏|飞车|群|农场|会员|炫舞|堂|秀|输入法|影音|旋风|阅读|宠物|国际|频道|小程序)"
 )
-_CUE: Final = re.compile(
+_CUE: Final = compile_later(
     rf"(?:(?<![A-Za-z0-9_])q ?q(?![A-Za-z0-9_\-]|(?<=q)[a-z]){_NO_PERSON}|(?:扣扣|抠抠|叩叩|蔻蔻|企鹅|"
     rf"球球|秋秋|丘丘|求求|🐧){_NO_PERSON}"
     r"|(?<![A-Za-z0-9_])q号|扣号|(?<=加)扣|(?<![\u4e00-\u9fff])扣(?= ?:)"
@@ -23,20 +24,20 @@ _FILLER: Final = (
     r"加我?|搜索?|邮箱|或者?|和|跟|与|及|还有|没变|微信|薇信|[vw]x|wechat|电话|手机号?|同号|同步|同|"
     r"一样|个|小号|现在|目前|在用|常用|联系|可以|好友|一下|多少)"
 )
-_GAP: Final = re.compile(rf"{_FILLER}{{0,10}}+", re.IGNORECASE)
-_DIGITS: Final = re.compile(r"[1-9]\d{4,10}(?!\d|[A-Za-z_]|\.\d|[ ]?(?:元|块|万|人|个|年|月|分))")
-_SPACED_DIGITS: Final = re.compile(r"[1-9]\d{0,3}(?:[ \-]\d{1,4}){1,10}(?![ \-]?\d)")
+_GAP: Final = compile_later(rf"{_FILLER}{{0,10}}+", re.IGNORECASE)
+_DIGITS: Final = compile_later(r"[1-9]\d{4,10}(?!\d|[A-Za-z_]|\.\d|[ ]?(?:元|块|万|人|个|年|月|分))")
+_SPACED_DIGITS: Final = compile_later(r"[1-9]\d{0,3}(?:[ \-]\d{1,4}){1,10}(?![ \-]?\d)")
 _AFTER_GAP: Final = (
     r"[\s,。;()\[\]【】\-—~:]{0,3}(?:这个?|那个?)?(?:也|就)?(?:是|为)?"
     r"(?:我|俺|本人|咱)?(?:的|个人|常用|工作)?[\s(\[【]?"
 )
-_NAMED_AFTER: Final = re.compile(
+_NAMED_AFTER: Final = compile_later(
     rf"(?<![A-Za-z0-9_.\-+])(?P<number>[1-9]\d{{4,10}})(?P<gap>{_AFTER_GAP})(?:微信)?[/、和 ]?"
     rf"(?:qq|扣扣|企鹅|🐧|q号)(?:号码?)?{_NO_PERSON}(?P<rest>[^A-Za-z0-9_])?",
     re.IGNORECASE,
 )
-_QUESTION_AFTER: Final = re.compile(r" ?(?:号码?)?(?:多少|几|有吗|没有|没|不|呢|发我|[: ]{0,2}\d)")
-_NEGATED: Final = re.compile(r"(?:没有?|不用|不玩|不加|不是|别加|无)(?:我的?)?$")
+_QUESTION_AFTER: Final = compile_later(r" ?(?:号码?)?(?:多少|几|有吗|没有|没|不|呢|发我|[: ]{0,2}\d)")
+_NEGATED: Final = compile_later(r"(?:没有?|不用|不玩|不加|不是|别加|无)(?:我的?)?$")
 _SHORTEST: Final = 5
 _LONGEST: Final = 11
 

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from app.domain.contact_details import links, shapes
+from app.patterns import compile_later
 
 _WECHAT: Final = (
     r"(?:[微薇威维徽卫葳崴] ?(?:信|❤|芯|星|xin)|绿泡泡?|(?<![A-Za-z0-9])(?:v ?x|w ?x|we ?chat|wei ?xin|"
@@ -12,7 +13,7 @@ _WECHAT: Final = (
     r"(?:号码?|账号|帐号)?"
 )
 _NOUN: Final = r"(?:手机|电话|号码|联系电话|联系方式|号)"
-_SAME: Final = re.compile(
+_SAME: Final = compile_later(
     rf"(?:{_WECHAT}[ :]{{0,2}}(?:[和、/或跟与,] ?(?:电话|手机|qq|扣扣)号?)?(?:[也都]?是)?(?:与|和|"
     rf"跟)?(?:(?:这个|我|本)?{_NOUN}码?)?(?:是|也)?"
     r"(?:同(?![事学意时行城乡名群频款样有居])|一样|相同|通用|一致|不变)"
@@ -29,9 +30,11 @@ _SAME: Final = re.compile(
     r"|also (?:my |on )?wechat|wechat,? (?:too|as well))",
     re.IGNORECASE,
 )
-_DENIED: Final = re.compile(r"(?:不|没|非|无|没有|别|你|您|您的|你的|not |no )$", re.IGNORECASE)
-_ASKED: Final = re.compile(r"(?:步|号|的|码|是|上|这个|它)?(?:吗|么|嘛|不 ?[??]|没有[??]|吧?[??]|是多少|是什么|是哪个)")
-_QQ_TOO: Final = re.compile(
+_DENIED: Final = compile_later(r"(?:不|没|非|无|没有|别|你|您|您的|你的|not |no )$", re.IGNORECASE)
+_ASKED: Final = compile_later(
+    r"(?:步|号|的|码|是|上|这个|它)?(?:吗|么|嘛|不 ?[??]|没有[??]|吧?[??]|是多少|是什么|是哪个)"
+)
+_QQ_TOO: Final = compile_later(
     r"(?:qq|扣扣|企鹅)号?(?:[、/和,跟 ]{0,2}(?:微信|[vw]x|手机|电话)号?){0,2}"
     r"(?:都|全|也)?是?(?:同号|"
     r"一样|同一个?号|这个)"

@@ -4,6 +4,8 @@ import re
 from collections.abc import Iterator
 from typing import Final, NamedTuple
 
+from app.patterns import compile_later
+
 SHORTEST: Final = 6
 LONGEST: Final = 20
 
@@ -12,10 +14,10 @@ def _words(text: str) -> frozenset[str]:
     return frozenset(text.split())
 
 
-_TOKEN: Final = re.compile(r"(?<![A-Za-z0-9_])(?<![A-Za-z0-9_]-)[A-Za-z][A-Za-z0-9_\-]{5,}+")
-_DIGITS: Final = re.compile(r"(?<![A-Za-z0-9_.\-+])[1-9]\d{5,10}(?![A-Za-z0-9_]|[.\-]\d)")
-_SPACED_OUT: Final = re.compile(r"[A-Za-z](?:[ .·•]{1,2}[A-Za-z0-9_\-]){5,19}+(?![ .·•]{0,2}[A-Za-z0-9_\-])")
-_CONTINUED: Final = re.compile(
+_TOKEN: Final = compile_later(r"(?<![A-Za-z0-9_])(?<![A-Za-z0-9_]-)[A-Za-z][A-Za-z0-9_\-]{5,}+")
+_DIGITS: Final = compile_later(r"(?<![A-Za-z0-9_.\-+])[1-9]\d{5,10}(?![A-Za-z0-9_]|[.\-]\d)")
+_SPACED_OUT: Final = compile_later(r"[A-Za-z](?:[ .·•]{1,2}[A-Za-z0-9_\-]){5,19}+(?![ .·•]{0,2}[A-Za-z0-9_\-])")
+_CONTINUED: Final = compile_later(
     r"\.[a-z0-9]|@|[\\/=][A-Za-z0-9]|:[\\/]|::|\((?!(?:[vw]x?|we ?chat|weixin|qq)\))[A-Za-z0-9_, ]*\);?$"
 )
 
@@ -23,12 +25,12 @@ _CUE_WORDS: Final = _words(
     "weixin wechat wechatid weixinid weixinhao wexin wechet wehcat wetchat phone mobile telephone qqmail"
 )
 # Identifiers of programs and official accounts: an app id, an official account's original id.
-_PROGRAM_ID: Final = re.compile(r"wx[0-9a-f]{16}|gh_[0-9a-f]{12}|ww[0-9a-f]{16}", re.IGNORECASE)
-_JOB_CODE: Final = re.compile(
+_PROGRAM_ID: Final = compile_later(r"wx[0-9a-f]{16}|gh_[0-9a-f]{12}|ww[0-9a-f]{16}", re.IGNORECASE)
+_JOB_CODE: Final = compile_later(
     r"[A-Z]{1,5}-\d[\d\-]*|[A-Z]{1,3}_\d[\d\-]*|[A-Z]2[A-Z].*|[A-Z]{1,2}\d+|[A-Z]+\d+[A-Z][A-Z0-9]*|[A-Z]{2,5}\d{9,}"
 )
-_WORD: Final = re.compile(r"[a-z]+")
-_MODEL_SUFFIX: Final = re.compile(r"(?<=[a-z]{3})(?:x|s|pro|max|plus|mini|air|ultra|note|beta|js)$")
+_WORD: Final = compile_later(r"[a-z]+")
+_MODEL_SUFFIX: Final = compile_later(r"(?<=[a-z]{3})(?:x|s|pro|max|plus|mini|air|ultra|note|beta|js)$")
 
 # First words of software, devices, standards, courses, companies and places. With a number behind
 # (python3, iphone15-pro, covid-19) they are no names of people.
@@ -78,7 +80,7 @@ _COMPOUND_PARTS: Final = _words(
     callback notify utils helper flag status count num max min temp
     """
 )
-_SYLLABLE: Final = re.compile(
+_SYLLABLE: Final = compile_later(
     r"(?:zh|ch|sh|[bpmfdtnlgkhjqxrzcsyw])(?:iang|iong|uang|ang|eng|ing|ong|ian|iao|uan|uai|ai|ei|ao|ou|an|en|in|un|ia|ie"
     r"|iu|ua|ue|ui|uo|ve|a|o|e|i|u|v)|(?:ang|ai|an|ao|er|ou|en|a|e|o)"
 )

@@ -10,58 +10,61 @@ from app.domain.contact_details.cues import Cue, Strength, find_cues
 from app.domain.contact_details.kinds import NOTE_INTERNAL_ID, DetailKind, Found, Rule
 from app.domain.contact_details.links import Link
 from app.domain.contact_details.shapes import Token
+from app.patterns import compile_later
 
 _CUES_LOOKED_AT: Final = 3
 
 _AFTER_SIGNS: Final = r"[\s,,。;()\[\]【】「」\-—~:→←↑•\"'”/|=!]"
-_AFTER_GAP: Final = re.compile(
+_AFTER_GAP: Final = compile_later(
     rf"(?:{_AFTER_SIGNS}|这个?|那个?|上面|上边|以上|前面|就|是|为|也|我|俺|偶|本人|的|个人|私人|工作|"
     rf"小号|可以|可|能|请|麻烦|直接|你|您|到时|都|或者?|和|同|"
     r"号码?|电话|手机|方便|加一下|加下|打开|到|去|在|就能|就可以|能|到|加|搜|用|下划线|横杠|it's|is|my|on|this|that|"
     r"in|via){0,9}",
     re.IGNORECASE,
 )
-_EXPLICIT: Final = re.compile(r"是|为|[(\[【「=←↑]|上面|上边|以上|\bis\b|\bmy\b|\bon\b")
-_AFTER_CUE: Final = re.compile(
+_EXPLICIT: Final = compile_later(r"是|为|[(\[【「=←↑]|上面|上边|以上|\bis\b|\bmy\b|\bon\b")
+_AFTER_CUE: Final = compile_later(
     r"(?:上|里)?(?:号码?|账号|id)?\s*(?:$|[,,。.!?;、~…)\]】」\"'”\n•❤|/(]|—|--|哈|哦|噢|喔|啊|呀|吧|啦|"
     r"呢|嘛|的|了|联系|沟通|聊|都|均|也|一样|同|"
     r"搜(?!不)|请|麻烦|记得|拉|咨询|了解|详|验证|即可|就|加|谢|可以|可|能|备注|通用|一起|方便|随时|直接|您|你|"
     r"有事|电话|手机|qq|thanks|thx|pls|please)",
     re.IGNORECASE,
 )
-_AFTER_CUE_NOT: Final = re.compile(
+_AFTER_CUE_NOT: Final = compile_later(
     r"[\s(]{0,2}(?:号码?|账号|id)?(?:是|呢|的|你|您|方便|可以){0,2}(?:多少|几|吗|么|没|无|不(?!懂)|别|"
     r"是什么|什么|发我|给我|好友|里|留|告诉|被|有吗|哪|\?|同号?(?:吗|么|\?))"
 )
-_LEFT_FREE: Final = re.compile(r"(?:^|[\s,,。.:;!?~\n(\[【「\"'“•、→]|是|号|下|制|索|吧|的|用|搜|加|我|了|码)$")
-_PHONE_LABEL: Final = re.compile(r"(?:电话|手机|tel|phone|mobile|call)(?:号码?)?[\s:是为】\]」]{0,3}$", re.IGNORECASE)
-_ALTERNATIVE: Final = re.compile(
+_LEFT_FREE: Final = compile_later(r"(?:^|[\s,,。.:;!?~\n(\[【「\"'“•、→]|是|号|下|制|索|吧|的|用|搜|加|我|了|码)$")
+_PHONE_LABEL: Final = compile_later(
+    r"(?:电话|手机|tel|phone|mobile|call)(?:号码?)?[\s:是为】\]」]{0,3}$", re.IGNORECASE
+)
+_ALTERNATIVE: Final = compile_later(
     r"[\s,。;]*(?:、|/|或者?是?|和|及|以及|还有|另外|or|and|(?=小|备|另|私|工|生|"
     r"大))[\s,]*(?:我的?)?(?:小号|大号|备用号?|另一个|这个|工作号?|私人号?|生活号?)?[\s是:]*",
     re.IGNORECASE,
 )
-_MERE_AMOUNT: Final = re.compile(r"\s?(?:元|块|万|人|个|条|次|步|年|月|日|号(?!是)|k|w|分|岁|%|多)", re.IGNORECASE)
-_DATE: Final = re.compile(r"(?:19|20)\d{2}(?:0[1-9]|1[0-2])(?:[0-2]\d|3[01])?")
-_CODE: Final = re.compile(
+_MERE_AMOUNT: Final = compile_later(r"\s?(?:元|块|万|人|个|条|次|步|年|月|日|号(?!是)|k|w|分|岁|%|多)", re.IGNORECASE)
+_DATE: Final = compile_later(r"(?:19|20)\d{2}(?:0[1-9]|1[0-2])(?:[0-2]\d|3[01])?")
+_CODE: Final = compile_later(
     r"变量|分量|坐标|字段|函数|参数|=>|[;{}]\s*(?:$|\n)|\(\)|==|!=|</|(?<![A-Za-z])(?:const|let|var|def|"
     r"import|function|select|return|npm|pip3?|docker|git|curl|kubectl"
     r"|print|echo|sudo|cd|export|async|await)\s+[A-Za-z_{*\-]",
     re.IGNORECASE,
 )
-_BARE: Final = re.compile(
+_BARE: Final = compile_later(
     r"[^A-Za-z0-9\u4e00-\u9fff\ufffc]*(?:(?:好的?|嗯+|可以的?|行|ok|okay|哦+|您好|你好|收到|在的?|"
     r"没问题|给你|给您|发你|发您)[\s,,。!~•]+){0,2}"
     r"(?P<token>[A-Za-z][A-Za-z0-9_\-]{5,19})(?:[^A-Za-z0-9\u4e00-\u9fff\ufffc]|谢谢|哈|哦|吧|呢|的){0,6}",
     re.IGNORECASE,
 )
-_INTERNAL: Final = re.compile(r"wxid_(?=[a-z0-9]*\d)[a-z0-9]{10,16}", re.IGNORECASE)
-_STARTS_LIKE_A_CUE: Final = re.compile(r"(?:wx|vx|weixin|wechat)[_\-]?[A-Za-z0-9]{4,}", re.IGNORECASE)
-_LABELLED_NUMBER: Final = re.compile(
+_INTERNAL: Final = compile_later(r"wxid_(?=[a-z0-9]*\d)[a-z0-9]{10,16}", re.IGNORECASE)
+_STARTS_LIKE_A_CUE: Final = compile_later(r"(?:wx|vx|weixin|wechat)[_\-]?[A-Za-z0-9]{4,}", re.IGNORECASE)
+_LABELLED_NUMBER: Final = compile_later(
     r"(?:v|vx|wx|weixin|wechat|tel|phone|mobile|call|qq)1[3-9]\d{9}|q[1-9]\d{5,10}|qq[1-9]\d{4,10}", re.IGNORECASE
 )
-_TOUCHING_CUE: Final = re.compile(r"(?:vx|wx|v|weixin|wechat)$", re.IGNORECASE)
-_SEARCHABLE: Final = re.compile(r"[\s,]?(?:这个号)?(?:就|也|都)?(?:能|可以?)(?:直接)?(?:搜|加[到我上])")
-_MINE: Final = re.compile(r"(?:我的?|俺的?|本人的?|加|的)\s?$")
+_TOUCHING_CUE: Final = compile_later(r"(?:vx|wx|v|weixin|wechat)$", re.IGNORECASE)
+_SEARCHABLE: Final = compile_later(r"[\s,]?(?:这个号)?(?:就|也|都)?(?:能|可以?)(?:直接)?(?:搜|加[到我上])")
+_MINE: Final = compile_later(r"(?:我的?|俺的?|本人的?|加|的)\s?$")
 
 
 @dataclass(slots=True)

@@ -9,13 +9,12 @@ doubt, it is a reply. Rules:
 4. Pictures, stickers and emoji are a person's: replies.
 """
 
-import re
-
 from app.domain.replies.texts import fold, normalise
+from app.patterns import compile_later
 
 _AUTO = r"(?:系统|智能|离线|离开|忙碌|工作状态|客服)?(?:自动|机器人)(?:回复|应答|答复|回覆)"
 _AUTO_ENGLISH = r"(?:auto(?:matic|mated)?[ -]?(?:reply|response|answer)|out of (?:the )?office(?: reply| message)?)"
-_SELF_NAMED = re.compile(
+_SELF_NAMED = compile_later(
     rf"^[\[【(「<{{《*〔［]{{1,2}}\s*(?:[^\]】)」>}}》*〔\n]{{0,10}}{_AUTO}|{_AUTO_ENGLISH}|系统(?:消息|提示|通知))"
     rf"[^\]】)」>}}》*〕吗?]{{0,12}}[\]】)」>}}》*〕］]"
     rf"|^(?:{_AUTO}|{_AUTO_ENGLISH})\s*[::]"
@@ -28,7 +27,7 @@ _GREETING = r"(?:您好|你好|hi|hello|抱歉|对不起|不好意思|亲|!){0,4
 _LATER = r"(?:一会儿?|稍后|等会儿?|待会儿?|回头|稍候|晚点)"
 _SOON = r"(?:会|将)?(?:在)?[^?]{0,12}?(?:尽快|第一时间|及时|尽早|立即)"
 _ANSWER = r"(?:给|与|和|跟|向)?(?:您|你)?(?:回复|答复|联系|回电|处理|回信)(?:您|你)?"
-_STOCK = re.compile(
+_STOCK = compile_later(
     rf"{_GREETING}(?:"
     rf"我?(?:现在|目前|暂时)?有事不在{_LATER}再?(?:和|与|跟|给)(?:您|你)(?:联系|回复)"
     rf"|我去吃饭了{_LATER}再联系"
@@ -40,7 +39,7 @@ _STOCK = re.compile(
     rf"|我?(?:正在|在)(?:开车|驾驶)[^?]{{0,12}}(?:驾驶勿扰|驾驶专注|专注模式|勿扰模式)[^?]{{0,60}}"
     rf")[!]*"
 )
-_NOTICE = re.compile(
+_NOTICE = compile_later(
     r"(?:对方已?(?:经)?(?:添加|加)(?:你|您)为好友(?:现在)?(?:我们)?可以开始聊天了"
     r"|(?:(?:你|您)已(?:经)?添加了.{1,40}|我(?:已经|已)?添加了(?:你|您))(?:以上是打招呼的(?:内容|消息))?现在我?们?可以开始聊天了"
     r"|我(?:已经|已)?通过了?(?:你|您)的(?:朋友|好友|联系人)?(?:验证)?(?:请求|申请)?现在我?们?可以开始聊天了"
@@ -50,7 +49,7 @@ _NOTICE = re.compile(
 )
 _I_AM = r"(?:i am|i['’]?m)"
 _AWAY = r"(?:out of (?:the )?office|on (?:annual |parental |sick )?(?:leave|vacation|holiday))"
-_ENGLISH = re.compile(
+_ENGLISH = compile_later(
     r"^(?:(?:hi|hello|hey|dear [a-z]{1,20}|thank(?:s| you)(?: very much)? for your (?:e-?mail|message))"
     r"[,.! 。]{1,3}){0,3}"
     rf"(?:{_I_AM} currently out of (?:the )?office"
@@ -58,7 +57,7 @@ _ENGLISH = re.compile(
     rf"|{_I_AM} driving with (?:focus|do not disturb))"
 )
 # Words that no template has: a person took the phrase and went on.
-_OWN_WORDS = re.compile(r"\?|\b(?:interested|let['’]?s|call me|sounds|yes|no|sure|not)\b")
+_OWN_WORDS = compile_later(r"\?|\b(?:interested|let['’]?s|call me|sounds|yes|no|sure|not)\b")
 _STOCK_LIMIT = 200
 
 

@@ -16,27 +16,28 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from app.domain.replies.texts import Skeleton, is_blank, normalise
+from app.patterns import compile_later
 
 SHORT_TEXT_CHARS = 6
 """Texts with fewer plain characters are an echo only if they are the whole message."""
 
 _CUT = "\0"
-_ELLIPSIS = re.compile(r"(?:…|⋯|\.{3}|。{3})[….⋯。]*")
-_QUOTE_START = re.compile(r"[「『“\"‘'【\[>::\n…⋯]")
+_ELLIPSIS = compile_later(r"(?:…|⋯|\.{3}|。{3})[….⋯。]*")
+_QUOTE_START = compile_later(r"[「『“\"‘'【\[>::\n…⋯]")
 
 _SPEAKER = r"[^\0\n「」『』“”::]{0,30}[::][ \t]{0,3}"
-_WRAPPED = re.compile(
+_WRAPPED = compile_later(
     rf"(?:(?:^|(?<=[\n\0]))[ \t]*(?:引用|回复|转发|quote|re|reply)(?:{_SPEAKER}|[ \t]*(?=[「『“\"])))?"
     rf"(?:[「『“\"‘'【\[(《>|][ \t>|]{{0,4}}(?:{_SPEAKER})?){{0,2}}"
     r"\0[\s。.,,、;;::~…]*[」』”\"’'】\])》]{0,2}",
     re.IGNORECASE,
 )
-_WROTE = re.compile(r"^[^\0\n]{0,80}(?:写道|wrote)[ \t]*[::][\s>]{0,12}(?=\0)", re.MULTILINE | re.IGNORECASE)
-_RULE_LINE = re.compile(r"^[ \t]*[-—–_=─*][-—–_=─* \t]{2,}$", re.MULTILINE)
+_WROTE = compile_later(r"^[^\0\n]{0,80}(?:写道|wrote)[ \t]*[::][\s>]{0,12}(?=\0)", re.MULTILINE | re.IGNORECASE)
+_RULE_LINE = compile_later(r"^[ \t]*[-—–_=─*][-—–_=─* \t]{2,}$", re.MULTILINE)
 _EDGES = " \t\r\n,,。.、;;::|>—–~…"
 
-_VARIABLE = re.compile(r"\{\{[^{}|]{0,100}(?:\|([^{}]{0,100}))?\}\}")
-_STOCK_ANSWER = re.compile(
+_VARIABLE = compile_later(r"\{\{[^{}|]{0,100}(?:\|([^{}]{0,100}))?\}\}")
+_STOCK_ANSWER = compile_later(
     r"(?:您好|你好|在吗|在不在|请问|好的|好|谢谢|感谢|收到|可以|没问题|没有|有|嗯|是的|行|您|你|了|吗|的|啊|呀|哈"
     r"|ok|hello|hi|thanks|yes|[?!])+"
 )

@@ -18,6 +18,7 @@ import re
 from collections.abc import Iterable
 
 from app.domain.replies.texts import fold, normalise
+from app.patterns import compile_later
 
 # Who is meant when 我 is only the beginning: my boss, my family, before I …
 _OTHERS = (
@@ -51,7 +52,7 @@ _MESSAGE = (
 
 
 def _any_of(*patterns: str) -> re.Pattern[str]:
-    return re.compile("|".join(f"(?:{pattern})" for pattern in patterns))
+    return compile_later("|".join(f"(?:{pattern})" for pattern in patterns))
 
 
 _DO_NOT = r"(?:do not|don['’]?t)"
@@ -137,7 +138,7 @@ _REFUSALS = _any_of(
 )
 
 # 退订 stands for our messages unless a thing follows that people also cancel.
-_UNSUBSCRIBE = re.compile(
+_UNSUBSCRIBE = compile_later(
     r"退[订定](?=$|[^\u4e00-\u9fff]|[了的吧啊呀呢吗嘛哦哈掉本此该这]"
     r"|短信|短讯|消息|信息|推送|通知|邮件|广告|你们?|您|所有|一切|全部|谢谢|服务(?!器)|还|也|都|又|无效|没用|不了)(?!的?(?:机票|酒店|房|服务器))"
 )
@@ -149,7 +150,7 @@ _WAY_REFUSALS = _any_of(
     rf"{_DONT}{_TO_ME}{_HOW}(?:打|来|拨|致)电",
     rf"{_DONT}(?:再)?{_HOW}(?:发|发送|群发){_MESSAGE}",
 )
-_OFFER = re.compile(
+_OFFER = compile_later(
     r"(?:加|用|走|上|发|打)(?:我|个|我的|到我)?(?:微信|消息|短信|信息|邮件|邮箱|文字|qq|电话|vx?\b|wx)"
     r"|(?:微信|短信|邮件|文字|qq|线上|电话)(?:聊|联系|说|沟通|吧|就行|就好|就可以)|加我|发我|打给我|打我"
 )
@@ -158,13 +159,13 @@ _KEYWORDS = frozenset({
     "停", "停止", "t", "td", "tt", "tdd", "qx", "回t", "回td", "回复t", "回复td", "td退订", "t退订", "退订t", "退订td",
     "stop", "stopall", "stopit", "pleasestop", "stopplease", "unsubscribe", "unsub", "cancel", "end", "quit", "optout",
 })  # fmt: skip
-_ASKED_FOR = re.compile(
+_ASKED_FOR = compile_later(
     r"(?:回复?|发送?|输入|reply(?: with)?)[ :]*[\"“”「『'‘\[【(]?([a-z]{1,12}|\d{1,4})[\"“”」』'’\]】)]?"
     r"[ ]*(?:即可|可|就可以|直接|to )?[ ]*(?:退订|拒收|取消|拉黑|不再|stop|unsubscribe|opt)"
     r"|(?:退订|拒收|不需要|不想|不再|打扰|unsubscribe|opt out)[^。;!]{0,12}?(?:回复?|发送?|reply(?: with)?)[ :]*"
     r"[\"“”「『'‘\[【(]?([a-z]{1,12}|\d{1,4})(?![a-z0-9])"
 )
-_BY_CHINESE = re.compile(r"(?<=[^\x00-\x7f])\s+|\s+(?=[^\x00-\x7f])")
+_BY_CHINESE = compile_later(r"(?<=[^\x00-\x7f])\s+|\s+(?=[^\x00-\x7f])")
 
 
 def is_opt_out(text: str) -> bool:

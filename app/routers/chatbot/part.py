@@ -22,7 +22,6 @@ _REFUSAL = {"$ref": "#/components/schemas/Refusal"}
 _WAIT = {"Retry-After": {"description": "秒 (seconds to wait)", "schema": {"type": "integer"}}}
 PLAIN_REFUSALS: dict[int | str, dict[str, Any]] = {
     int(status): {
-        "model": Refusal,
         "description": text,
         "content": {"application/json": {"schema": _REFUSAL, "example": {"rc": 1, "error": text}}},
         "headers": _WAIT if status in _BUSY else {},

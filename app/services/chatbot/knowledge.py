@@ -4,21 +4,26 @@
   that this process holds are read before the answer, so what was written through any process counts.
 - Encoding, indexing and searching happen in threads: the event loop stays free.
 - Memory is bounded: the bases that were asked least recently are let go.
+- The matcher, and numpy with it, is imported when the first text is asked about or stored: it is a tenth of a start
+  and of the memory of a service that answers no FAQ.
 """
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING
 
 import asyncpg
-import numpy as np
 
-from app.gateways.matcher import Index, Matcher, Question
 from app.repositories import faq, faq_categories, faq_questions
 from app.repositories.database import Database
 from app.repositories.faq import FaqHit
 from app.repositories.faq_questions import Vector
+
+if TYPE_CHECKING:
+    from app.gateways.matcher import Index, Matcher
 
 MOST_BOTS = 64
 MOST_QUESTIONS = 400_000
@@ -33,7 +38,7 @@ Made = tuple[int, str, bytes]
 class _Base:
     """The index of one bot, and the version that it shows."""
 
-    index: Index
+    index: "Index"
     version: int = -1
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
 
@@ -41,10 +46,17 @@ class _Base:
 class Knowledge:
     """Answers which entries resemble a question."""
 
-    def __init__(self, database: Database, matcher: Matcher | None = None) -> None:
+    def __init__(self, database: Database, matcher: "Matcher | None" = None) -> None:
         self._database = database
-        self._matcher = matcher or Matcher()
+        if matcher is not None:
+            self._matcher = matcher
         self._bases: OrderedDict[int, _Base] = OrderedDict()
+
+    @cached_property
+    def _matcher(self) -> "Matcher":
+        from app.gateways.matcher import Matcher  # noqa: PLC0415 - see the module's docstring
+
+        return Matcher()
 
     @property
     def name(self) -> str:
@@ -91,8 +103,9 @@ class Knowledge:
         ]
 
     async def close(self) -> None:
-        """Let the matcher's thread end."""
-        await self._matcher.aclose()
+        """Let the matcher's thread end, if there is one."""
+        if "_matcher" in vars(self):
+            await self._matcher.aclose()
 
     async def _current(self, bot: asyncpg.Record) -> _Base:
         bot_id: int = bot["id"]
@@ -116,11 +129,8 @@ class Knowledge:
         made = await self._make_vectors([row for row in live if self._lacks_vector(row)])
         content = {row["id"]: row["vector"] for row in live} | {question_id: vector for question_id, _, vector in made}
         dtype = "<f4" if self._matcher.encoder.lexical else "<f2"
-        questions = [
-            Question(str(row["id"]), str(row["entry_id"]), row["post"], np.frombuffer(content[row["id"]], dtype))
-            for row in live
-        ]
-        await asyncio.to_thread(_replace, base.index, [str(row["id"]) for row in rows if not row["is_live"]], questions)
+        gone = [str(row["id"]) for row in rows if not row["is_live"]]
+        await asyncio.to_thread(_replace, base.index, gone, live, content, dtype)
         base.version = version
         if made and not self._matcher.encoder.lexical:
             async with self._database.transaction() as connection:
@@ -148,6 +158,17 @@ class Knowledge:
             self._bases.popitem(last=False)
 
 
-def _replace(index: Index, gone: Sequence[str], questions: Sequence[Question]) -> None:
+def _replace(
+    index: "Index", gone: Sequence[str], live: Sequence[asyncpg.Record], vectors: Mapping[int, bytes], dtype: str
+) -> None:
+    import numpy as np  # noqa: PLC0415 - see the module's docstring
+
+    from app.gateways.matcher import Question  # noqa: PLC0415 - see the module's docstring
+
     index.remove(gone)
-    index.upsert(questions)
+    index.upsert(
+        [
+            Question(str(row["id"]), str(row["entry_id"]), row["post"], np.frombuffer(vectors[row["id"]], dtype))
+            for row in live
+        ]
+    )
