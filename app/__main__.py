@@ -1,9 +1,12 @@
 """The command line: ``python -m app run``, ``migrate``, ``config``.
 
-How a start goes, in an order that loses no time: settings, the port (taken before anything slow, so that a taken one is
-told at once), then the embedded PostgreSQL while another thread imports the libraries, then migrations (only on the
-embedded database, which is nobody else's), then the service. It ends in reverse: no new connections, what is under
-way is finished within the grace time, PostgreSQL last, exit code 0.
+How a start goes, in an order that loses no time: the port (taken before anything slow, so that a taken one is told at
+once), then the embedded PostgreSQL in a thread of its own while this one reads the settings and imports the libraries,
+then migrations (only on the embedded database, which is nobody else's), then the service. It ends in reverse: no new
+connections, what is under way is finished within the grace time, PostgreSQL last, exit code 0.
+
+Nothing above the standard library is imported here: making a database takes as long as importing everything, so a
+first start begins with that.
 """
 
 import argparse
@@ -11,28 +14,35 @@ import errno
 import gc
 import importlib
 import os
-import re
 import signal
 import socket
 import sys
-import threading
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from types import FrameType
-from typing import Any
-from zoneinfo import ZoneInfoNotFoundError
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from pydantic import SecretStr, ValidationError
-from pydantic_settings import SettingsError
-
-from app.config import Settings
 from app.errors import StartupError
 from app.gateways.embedded_postgres import EmbeddedPostgres, EmbeddedPostgresError
 
+if TYPE_CHECKING:
+    from app.config import Settings
+
 _BACKLOG = 2048
 _SCHEMA = Path(__file__).resolve().parents[1] / "alembic" / "schema.sql"
-_PASSWORD = re.compile(r"(?P<before>://[^:@/]*:)[^@]*(?=@)|(?P<name>[?&]password=)[^&]*")
+_HIGHEST_PORT = 65535
+# How soon the thread that imports gives way to the one that starts PostgreSQL, whose many short steps would otherwise
+# wait for 5 ms each.
+_SWITCH_SECONDS = 0.0005
+
+
+class Place(NamedTuple):
+    """Where a service listens and keeps its data."""
+
+    host: str
+    port: int
+    data_dir: Path
 
 
 class _StoppedError(BaseException):
@@ -66,10 +76,10 @@ class _Signals:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; returns its exit code."""
-    options = _parser().parse_args(arguments)
+    given = {name: value for name, value in vars(_parser().parse_args(arguments)).items() if value is not None}
+    command = given.pop("command")
     try:
-        settings = _settings(options)
-        code: int = options.command(settings)
+        code: int = command(given)
     except (StartupError, EmbeddedPostgresError) as error:
         _say(f"huiyin: {error}")
         return 1
@@ -78,41 +88,76 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return code
 
 
-def run(settings: Settings) -> int:
+def run(given: Mapping[str, Any]) -> int:
     """Start the service and keep it running until it is told to stop."""
     # What is imported stays: looking through it for garbage again and again is a tenth of the time of a start.
     gc.disable()
+    usual = sys.getswitchinterval()
+    sys.setswitchinterval(_SWITCH_SECONDS)
     signals = _Signals()
     signals.install()
-    listeners = listen(settings.host, settings.port)
-    imports = threading.Thread(target=_import_slowly, name="imports", daemon=True)
-    imports.start()
-    try:
-        with _database(settings) as url:
-            imports.join()
-            serving = importlib.import_module("app.serving")
-            gc.freeze()
-            gc.enable()
-            signals.only_remember()
-            serving.run(settings, url, listeners, lambda: signals.asked)
-    finally:
+    with ExitStack() as ending:
+        settings, place = None, first_start(given, os.environ)
+        if place is None:
+            settings = _settings(given)
+            place = Place(settings.host, settings.port, settings.data_dir)
+        listeners = listen(place.host, place.port)
         for listener in listeners:
-            listener.close()
+            ending.callback(listener.close)
+        server: EmbeddedPostgres | None = None
+        if settings is None or settings.database_url is None:
+            server = _embedded(place.data_dir, script=_SCHEMA)
+            ending.callback(server.stop)
+            server.begin()
+        settings = settings or _agreed(_settings(given), place)
+        serving = importlib.import_module("app.serving")
+        url = _url(settings, server)
+        sys.setswitchinterval(usual)
+        gc.freeze()
+        gc.enable()
+        signals.only_remember()
+        serving.run(settings, url, listeners, lambda: signals.asked)
     return 0
 
 
-def migrate(settings: Settings) -> int:
+def migrate(given: Mapping[str, Any]) -> int:
     """Bring the database to the newest revision."""
-    with _database(settings) as url:
-        importlib.import_module("app.serving").migrate(settings, url)
+    settings = _settings(given)
+    with ExitStack() as ending:
+        server: EmbeddedPostgres | None = None
+        if settings.database_url is None:
+            server = _embedded(settings.data_dir)
+            ending.callback(server.stop)
+        importlib.import_module("app.serving").migrate(settings, _url(settings, server))
     return 0
 
 
-def config(settings: Settings) -> int:
+def config(given: Mapping[str, Any]) -> int:
     """Print all settings under the names of their environment variables, secrets masked."""
-    for name, field in Settings.model_fields.items():
-        sys.stdout.write(f"{_variable(name, field)}={_shown(getattr(settings, name))}\n")
+    for line in importlib.import_module("app.environment").shown(_settings(given)):
+        sys.stdout.write(f"{line}\n")
     return 0
+
+
+def first_start(given: Mapping[str, Any], environment: Mapping[str, str]) -> Place | None:
+    """Tell where a start takes place that has to make its database, before the settings can be read.
+
+    Args:
+        given: Options of the command line, by the names of the settings.
+        environment: The environment variables, whose case does not matter.
+
+    Returns:
+        None if it is no such start, or if what is set is unusual; the settings must be read first then.
+    """
+    found = {name.lower(): value for name, value in environment.items()}
+    if not {"database_url", "huiyin_database_url"}.isdisjoint(found):
+        return None
+    host = str(given.get("host", found.get("huiyin_host", "127.0.0.1")))
+    port = str(given.get("port", found.get("huiyin_port", "8000")))
+    data_dir = Path(given.get("data_dir", found.get("huiyin_data_dir", "data")))
+    if not (port.isascii() and port.isdigit() and int(port) <= _HIGHEST_PORT) or (data_dir / "cluster").exists():
+        return None
+    return Place(host, int(port), data_dir)
 
 
 def listen(host: str, port: int) -> list[socket.socket]:
@@ -164,60 +209,31 @@ def _parser() -> argparse.ArgumentParser:
     return top
 
 
-def _settings(options: argparse.Namespace) -> Settings:
+def _settings(given: Mapping[str, Any]) -> "Settings":
     """Read the settings from the environment; options of the command line win."""
-    given = {name: value for name, value in vars(options).items() if name != "command" and value is not None}
-    try:
-        return Settings(**given)
-    except ValidationError as error:
-        # Only names and reasons: the values may be secrets.
-        lines = [f"  {_place(problem['loc'])}: {problem['msg']}" for problem in error.errors()]
-        raise StartupError("settings that cannot be used:\n" + "\n".join(lines)) from None
-    except ZoneInfoNotFoundError as error:
-        raise StartupError(f"settings that cannot be used:\n  HUIYIN_TIME_ZONE: {error.args[0]}") from None
-    except SettingsError as error:
-        raise StartupError(f"settings that cannot be used: {error}") from None
+    settings: Settings = importlib.import_module("app.environment").read(given)
+    return settings
 
 
-def _place(location: tuple[int | str, ...]) -> str:
-    if not location:
-        return "together"
-    first, *rest = (str(part) for part in location)
-    field = Settings.model_fields.get(first)
-    return ".".join([first if field is None else _variable(first, field), *rest])
+def _agreed(settings: "Settings", place: Place) -> "Settings":
+    """Return the settings, which must say the same as what was read of them before."""
+    if settings.database_url is not None or (settings.host, settings.port, settings.data_dir) != place:
+        raise RuntimeError(f"the settings are not those that the start began with: {place}")
+    return settings
 
 
-def _variable(name: str, field: Any) -> str:
-    return str(field.validation_alias or f"{Settings.model_config['env_prefix']}{name}".upper())
+def _embedded(data_dir: Path, script: Path | None = None) -> EmbeddedPostgres:
+    if not (data_dir / "cluster").exists():
+        _say(f"Making a database in {data_dir.absolute()} …")
+    return EmbeddedPostgres(data_dir, script=script, log=_say)
 
 
-def _shown(value: Any) -> str:
-    if isinstance(value, SecretStr):
-        return _PASSWORD.sub(lambda found: f"{found['before'] or found['name']}****", value.get_secret_value())
-    if isinstance(value, tuple):
-        return ",".join("****" if isinstance(each, SecretStr) else str(each) for each in value)
-    return "" if value is None else str(value)
-
-
-@contextmanager
-def _database(settings: Settings) -> Iterator[str]:
-    """Lend the URL of the database: the one that is set, else that of an embedded server that ends with us."""
-    if settings.database_url is not None:
-        yield settings.database_url.get_secret_value()
-        return
-    if not (settings.data_dir / "cluster").exists():
-        _say(f"Making a database in {settings.data_dir.absolute()} …")
-    server = EmbeddedPostgres(settings.data_dir, script=_SCHEMA, log=_say)
-    try:
-        yield server.start()
-    finally:
-        server.stop()
-
-
-def _import_slowly() -> None:
-    """Import while PostgreSQL starts; an import that fails here fails again, and audibly, where it is needed."""
-    with suppress(ImportError):
-        importlib.import_module("app.serving")
+def _url(settings: "Settings", server: EmbeddedPostgres | None) -> str:
+    """Return where the database is, once the embedded one answers."""
+    if server is not None:
+        return server.start()
+    assert settings.database_url is not None  # noqa: S101 - without one there is a server
+    return settings.database_url.get_secret_value()
 
 
 def _say(text: str) -> None:

@@ -115,6 +115,7 @@ class Venv:
         self.stamp.unlink(missing_ok=True)
         say(f"Installing {wanted}; this takes a minute the first time.")
         install(self.python, "--require-hashes", "--no-deps", "-r", str(self.root / wanted), hold=hold)
+        compile_service(self.python, self.root)
         self.record(wanted)
 
 
@@ -155,6 +156,14 @@ def install(python: Path, *arguments: str, hold: int | None = None) -> None:
     env = os.environ | {"PIP_USER": "0"}
     if code := subprocess.run(command, env=env, pass_fds=() if hold is None else [hold], check=False).returncode:
         sys.exit(f"pip ended with {code}; see above. Nothing was started.")
+
+
+def compile_service(python: Path, root: Path) -> None:
+    """Make byte code of the service, as pip did of the libraries, so that not even the first start compiles it.
+
+    A checkout that cannot be written to, or a file that cannot be read, is told by what follows, if it matters.
+    """
+    subprocess.run([str(python), "-m", "compileall", "-qq", str(root / "app")], check=False)
 
 
 def say(text: str) -> None:
@@ -223,7 +232,7 @@ def lock(venv: Venv, options: argparse.Namespace) -> int:
 
 def all_migrations(python: Path, root: Path, env: Mapping[str, str]) -> str:
     """Return the SQL of all migrations, without the blanks that its generator leaves at the ends of lines."""
-    command = [python, "-m", "alembic", "upgrade", "head", "--sql"]
+    command = [str(python), "-m", "alembic", "upgrade", "head", "--sql"]
     done = subprocess.run(command, cwd=root, env=env, stdout=subprocess.PIPE, text=True, encoding="utf-8", check=True)
     return re.sub(r"[ \t]+$", "", done.stdout.strip(), flags=re.MULTILINE) + "\n"
 

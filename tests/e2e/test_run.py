@@ -17,6 +17,7 @@ import httpx2
 import psutil
 import pytest
 
+from app.gateways.embedded_postgres import EmbeddedPostgres
 from app.models.revision import HEAD
 from tests.conftest import with_database
 
@@ -119,6 +120,22 @@ def test_it_starts_serves_and_stops(tmp_path: Path, data: Path) -> None:
         assert service.stop(signal.SIGINT) == 0
 
 
+def test_an_empty_database_of_its_own_is_migrated(tmp_path: Path, data: Path) -> None:
+    """As it is after a first start that was killed between making the database and filling it."""
+    with EmbeddedPostgres(data):
+        pass
+    with running(tmp_path, "--data-dir", str(data), "--no-demo") as service:
+        assert httpx2.get(f"{service.url()}/readyz").json()["status"] == "ready"
+        assert service.stop() == 0
+
+
+def test_a_first_start_with_wrong_settings_leaves_no_database(tmp_path: Path, data: Path) -> None:
+    code, _, told = finish(tmp_path, "run", "--port", "0", "--data-dir", str(data), HUIYIN_TIME_ZONE="Mars/Base")
+    assert code == 1
+    assert "HUIYIN_TIME_ZONE" in told
+    assert {path.name for path in data.iterdir()} <= {"service.lock", "postmaster.lock", "postgres.log"}
+
+
 @pytest.mark.parametrize("after", [0.15, 0.5])
 def test_a_signal_while_it_starts_ends_it(tmp_path: Path, data: Path, after: float) -> None:
     with running(tmp_path, "--data-dir", str(data), "--no-demo") as service:
@@ -194,7 +211,8 @@ def test_settings_are_printed_with_secrets_masked(tmp_path: Path) -> None:
     ],
 )
 def test_settings_that_cannot_be_used_are_named(tmp_path: Path, variables: dict[str, str], sentence: str) -> None:
-    code, _, told = finish(tmp_path, "run", **({"HUIYIN_PORT": "0"} | variables))
+    data_dir = str(tmp_path / "data")
+    code, _, told = finish(tmp_path, "run", **({"HUIYIN_PORT": "0", "HUIYIN_DATA_DIR": data_dir} | variables))
     assert code == 1
     assert sentence in told
     assert "Traceback" not in told

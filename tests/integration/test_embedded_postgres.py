@@ -277,9 +277,56 @@ def test_start_and_stop_may_be_repeated(lent_dir: Path) -> None:
 
 def test_a_dropped_database_is_made_again(old_dir: Path) -> None:
     with EmbeddedPostgres(old_dir) as server:
-        ask(server.url.replace("@/huiyin", "@/postgres"), "DROP DATABASE huiyin", "SELECT 1")
+        ask(server.url.replace("@/huiyin", "@/template1"), "DROP DATABASE huiyin", "SELECT 1")
     with EmbeddedPostgres(old_dir) as server:
         assert ask(server.url, "SHOW server_encoding") == "UTF8"
+
+
+def test_a_script_fills_a_database_that_is_made_and_no_other(data_dir: Path, tmp_path: Path) -> None:
+    script = tmp_path / "fill.sql"
+    script.write_text("BEGIN; CREATE TABLE filled (word text); INSERT INTO filled VALUES ('回音'); COMMIT;")
+    for _ in range(2):
+        with EmbeddedPostgres(data_dir, script=script) as server:
+            assert ask(server.url, "SELECT string_agg(word, ',') FROM filled") == "回音"
+            assert ask(
+                server.url, "SELECT string_agg(datname, ',' ORDER BY oid) FROM pg_database WHERE datallowconn"
+            ) == ("template1,huiyin")
+    with EmbeddedPostgres(data_dir) as server:
+        ask(server.url.replace("@/huiyin", "@/template1"), "DROP DATABASE huiyin", "SELECT 1")
+    with EmbeddedPostgres(data_dir, script=script) as server:
+        assert ask(server.url, "SELECT string_agg(word, ',') FROM filled") == "回音"
+
+
+def test_a_script_that_fails_leaves_an_empty_database_and_says_why(data_dir: Path, tmp_path: Path) -> None:
+    script = tmp_path / "fill.sql"
+    script.write_text("BEGIN; CREATE TABLE filled (word text); SELECT 1 / 0; COMMIT;")
+    with pytest.raises(EmbeddedPostgresError, match="division by zero"):
+        EmbeddedPostgres(data_dir, script=script).start()
+    with EmbeddedPostgres(data_dir) as server:
+        assert ask(server.url, "SELECT to_regclass('filled')") is None
+
+
+def test_begin_returns_at_once_and_start_waits(data_dir: Path) -> None:
+    server = EmbeddedPostgres(data_dir)
+    server.begin()
+    with pytest.raises(EmbeddedPostgresError, match="not started"):
+        _ = server.url
+    server.begin()
+    assert answers(server.start())
+    server.stop()
+    assert nothing_left(data_dir)
+
+
+def test_a_start_that_is_given_up_leaves_no_half_made_cluster(data_dir: Path) -> None:
+    server = EmbeddedPostgres(data_dir)
+    server.begin()
+    until((data_dir / "cluster.new" / "base").exists)
+    server.stop()
+    until(lambda: nothing_left(data_dir))
+    assert not (data_dir / "cluster").exists()
+    assert not (data_dir / "cluster.new").exists()
+    assert answers(server.start())
+    server.stop()
 
 
 def test_stop_is_orderly_even_with_an_open_transaction(old_dir: Path, service: StartService) -> None:

@@ -1,11 +1,20 @@
-"""Migrations: up, checked against the models, down, up again; the known head is the real one."""
+"""Migrations: up, checked against the models, down, up again; the known head is the real one, and so is the script."""
 
+import io
+import uuid
+from pathlib import Path
+
+import asyncpg
+from alembic import command
 from alembic.config import Config
 from alembic.script import ScriptDirectory
 
 from app.models.revision import HEAD
 from app.repositories import migrations
 from app.repositories.database import Database
+from tests.conftest import with_database
+
+SCRIPT = Path(__file__).parents[2] / "alembic" / "schema.sql"
 
 
 def test_the_known_head_is_the_newest_revision() -> None:
@@ -19,3 +28,28 @@ async def test_models_and_migrations_agree_after_a_way_down_and_up(database: Dat
     await migrations.upgrade(database)
     await migrations.check(database)
     assert await migrations.current_revision(database) == HEAD
+
+
+def test_the_script_for_new_databases_is_what_the_migrations_say() -> None:
+    printed = io.StringIO()
+    command.upgrade(Config("alembic.ini", output_buffer=printed), "head", sql=True)
+    lines = [line.rstrip() for line in printed.getvalue().strip().splitlines()]
+    assert SCRIPT.read_text(encoding="utf-8").splitlines() == lines, "run `python scripts/dev.py schema`"
+
+
+async def test_the_script_makes_a_database_as_migrations_do(server_url: str) -> None:
+    name = f"test_{uuid.uuid4().hex}"
+    admin = await asyncpg.connect(server_url)
+    try:
+        await admin.execute(f"CREATE DATABASE {name} TEMPLATE template0")
+        database = Database(with_database(server_url, name), pool_size=2)
+        async with database.connection() as connection:
+            await connection.execute(SCRIPT.read_text(encoding="utf-8"))
+        assert await migrations.current_revision(database) == HEAD
+        await migrations.check(database)
+        await migrations.downgrade(database, "base")
+        await migrations.upgrade(database)
+        await database.close()
+    finally:
+        await admin.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+        await admin.close()

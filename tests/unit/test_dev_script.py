@@ -139,6 +139,15 @@ def test_second_call_installs_nothing(root: Path, pip_calls: list[str]) -> None:
     assert pip_calls == [dev.RUN_LOCK]
 
 
+def test_an_installation_compiles_the_service(root: Path, pip_calls: list[str]) -> None:
+    (root / "app").mkdir()
+    (root / "app" / "module.py").write_text("answer = 42\n")
+    (root / "app" / "broken.py").write_text("no python\n")
+    dev.Venv(root).ensure(dev.RUN_LOCK)
+    assert [path.name.partition(".")[0] for path in (root / "app" / "__pycache__").iterdir()] == ["module"]
+    assert pip_calls == [dev.RUN_LOCK]
+
+
 def test_interrupted_install_starts_anew(root: Path, pip_calls: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     venv = dev.Venv(root)
     venv.record(dev.RUN_LOCK)
@@ -226,6 +235,13 @@ def test_unknown_arguments_are_refused(given: list[str], capsys: pytest.CaptureF
         dev.parse(given)
     assert refusal.value.code == 2
     assert "usage:" in capsys.readouterr().err
+
+
+def test_the_schema_is_written_as_it_is_kept() -> None:
+    root = SCRIPT.parents[1]
+    written = dev.all_migrations(Path(sys.executable), root, os.environ)
+    assert written == (root / dev.SCHEMA).read_text(encoding="utf-8")
+    assert dev.parse(["schema"]).command is dev.schema
 
 
 def test_migrations_are_split_by_revision() -> None:

@@ -3,6 +3,7 @@
 import os
 import pwd
 import shutil
+import signal
 import subprocess
 import sys
 import threading
@@ -66,13 +67,19 @@ def _initdb(installation: Installation, lock: int, ctype: str, stopping: threadi
             *("--no-sync", "--no-instructions"),
         ]
 
-    return _wait(installation.run("initdb", arguments, lock, locale=ctype), stopping) == 0
+    try:
+        return _wait(installation.run("initdb", arguments, lock, locale=ctype), stopping) == 0
+    except EmbeddedPostgresError:
+        # Whoever stops it may never come back. What is left here nevertheless, the next start removes.
+        shutil.rmtree(draft, ignore_errors=True)
+        raise
 
 
 def _wait(child: subprocess.Popen[bytes], stopping: threading.Event) -> int:
     while (code := child.poll()) is None:
         if stopping.wait(_PAUSE):
-            child.kill()
+            # The whole group, which the child leads: a bootstrapping postgres would go on writing for a while.
+            os.killpg(child.pid, signal.SIGKILL)
             child.wait()
             raise EmbeddedPostgresError("stopped while the database cluster was made")
     return code

@@ -29,7 +29,7 @@ _FORCE_SECONDS = 10.0
 
 
 class EmbeddedPostgres:
-    """A PostgreSQL server of our own on one directory; `start` and `stop` belong to one thread, as does `with`.
+    """A PostgreSQL server of our own on one directory; its methods belong to one thread, as does `with`.
 
     All children are forked by one thread that lives as long as they do, because Linux ties "die with your parent" to
     the thread that forked. The thread is a daemon: it never keeps the service from ending, and an orderly end of
@@ -68,6 +68,17 @@ class EmbeddedPostgres:
             raise EmbeddedPostgresError(f"the server on {self._places.home} is not started")
         return self._url
 
+    def begin(self) -> None:
+        """Begins to start the server and returns at once; `start` waits for it. Does nothing if that was done."""
+        if self._thread is not None:
+            return
+        self._stopping.clear()
+        self._settled.clear()
+        self._failure = None
+        self._thread = threading.Thread(target=self._live, name="embedded-postgres", daemon=True)
+        self._thread.start()
+        atexit.register(self.stop)
+
     def start(self) -> str:
         """Starts the server and waits until the database answers; does nothing if it runs.
 
@@ -77,14 +88,7 @@ class EmbeddedPostgres:
         Raises:
             EmbeddedPostgresError: it cannot run; the message says why and what to do.
         """
-        if self._thread is not None:
-            return self.url
-        self._stopping.clear()
-        self._settled.clear()
-        self._failure = None
-        self._thread = threading.Thread(target=self._live, name="embedded-postgres", daemon=True)
-        self._thread.start()
-        atexit.register(self.stop)
+        self.begin()
         try:
             self._settled.wait()
         except BaseException:  # Ctrl-C while it starts

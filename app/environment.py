@@ -1,0 +1,60 @@
+"""The settings as somebody gave them: read, told what is wrong with them, and shown.
+
+Apart from the command line because what reads them is slow to import: see ``app.__main__``.
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+from zoneinfo import ZoneInfoNotFoundError
+
+from pydantic import SecretStr, ValidationError
+from pydantic_settings import SettingsError
+
+from app.config import Settings
+from app.errors import StartupError
+
+_PASSWORD = re.compile(r"(?P<before>://[^:@/]*:)[^@]*(?=@)|(?P<name>[?&]password=)[^&]*")
+
+
+def read(given: Mapping[str, Any]) -> Settings:
+    """Read the settings from the environment; what is given by the names of the fields wins.
+
+    Raises:
+        StartupError: some cannot be used; the message names them and keeps their values, which may be secrets.
+    """
+    try:
+        return Settings(**given)
+    except ValidationError as error:
+        lines = [f"  {_place(problem['loc'])}: {problem['msg']}" for problem in error.errors()]
+        raise StartupError("settings that cannot be used:\n" + "\n".join(lines)) from None
+    except ZoneInfoNotFoundError as error:
+        raise StartupError(f"settings that cannot be used:\n  HUIYIN_TIME_ZONE: {error.args[0]}") from None
+    except SettingsError as error:
+        raise StartupError(f"settings that cannot be used: {error}") from None
+
+
+def shown(settings: Settings) -> Iterator[str]:
+    """Give a line for each setting under the name of its environment variable, secrets masked."""
+    for name, field in Settings.model_fields.items():
+        yield f"{_variable(name, field)}={_shown(getattr(settings, name))}"
+
+
+def _place(location: tuple[int | str, ...]) -> str:
+    if not location:
+        return "together"
+    first, *rest = (str(part) for part in location)
+    field = Settings.model_fields.get(first)
+    return ".".join([first if field is None else _variable(first, field), *rest])
+
+
+def _variable(name: str, field: Any) -> str:
+    return str(field.validation_alias or f"{Settings.model_config['env_prefix']}{name}".upper())
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, SecretStr):
+        return _PASSWORD.sub(lambda found: f"{found['before'] or found['name']}****", value.get_secret_value())
+    if isinstance(value, tuple):
+        return ",".join("****" if isinstance(each, SecretStr) else str(each) for each in value)
+    return "" if value is None else str(value)
