@@ -21,7 +21,7 @@ class ProblemAnswer(BaseModel):
 
 
 # Referred to, and put into the document once: with `"model"` the framework makes a validator for each status of each
-# operation, a tenth of the service's start, and files it under the media type of the good answer, which may be no JSON.
+# operation, hundreds of them, and files them under the media type of the good answer, which may be no JSON.
 _REFERENCE = {"$ref": "#/components/schemas/ProblemAnswer"}
 _FIELD = [{"type": "missing", "loc": ["body", "name"], "msg": "Field required"}]
 _TEXTS: dict[int, tuple[str, Any]] = {

@@ -4,8 +4,8 @@
   that this process holds are read before the answer, so what was written through any process counts.
 - Encoding, indexing and searching happen in threads: the event loop stays free.
 - Memory is bounded: the bases that were asked least recently are let go.
-- The matcher, and numpy with it, is imported when the first text is asked about or stored: it is a tenth of a start
-  and of the memory of a service that answers no FAQ.
+- The matcher, and numpy with it, is imported when the first text is asked about or stored: a service that answers no
+  FAQ starts without them.
 """
 
 import asyncio
