@@ -11,8 +11,8 @@ import httpx2
 import pytest
 from fastapi import FastAPI
 
-from tests.e2e.service import PATIENCE, Service, migrated_database, running
 from tests.cases import make_case, party
+from tests.e2e.service import PATIENCE, Service, migrated_database, running
 from tests.helpers import add_contact
 
 HAN = re.compile(r"[\u4e00-\u9fff]")
