@@ -45,6 +45,7 @@ from app.routers.errors import install_error_handlers
 from app.routers.middleware import middlewares
 from app.routers.openapi import complete_document, document_texts
 from app.services import demo
+from app.services.calls.demonstration import load_case
 from app.services.calls.desk import Desk
 from app.services.calls.opening import open_desk
 from app.services.chatbot.conversation import Conversations
@@ -190,6 +191,7 @@ async def _begin(context: Context, runner: Runner | None, *, is_new: bool) -> No
     try:
         if is_new:
             await load_faq(context)
+            await load_case(context)
             await demo.load_history(context)
     except Exception:  # without its history the demonstration is as good, and the scheduler must begin
         log.exception("the history of the demonstration could not be made")
