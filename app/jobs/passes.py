@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from app.domain.chat import WINDOW_SECONDS
-from app.repositories import chat, idempotency, maintenance
+from app.repositories import chat, idempotency, maintenance, totals
 from app.repositories.records import fold_tally
 from app.repositories.results import mark_lost
 from app.services.context import Context
@@ -60,11 +60,13 @@ class Passes:
             )
 
     async def fold(self) -> None:
-        """Keep the tallies of records and of users short."""
+        """Keep the tallies short: of records, of users, of whole tables."""
         async with self.context.database.transaction() as connection:
             await fold_tally(connection)
         async with self.context.database.transaction() as connection:
             await chat.fold_users(connection)
+        async with self.context.database.transaction() as connection:
+            await totals.fold(connection)
 
     async def forget(self) -> None:
         """Delete what is kept for a time only, in bounded batches: idempotency keys, audit rows, used signatures."""

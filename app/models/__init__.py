@@ -6,6 +6,7 @@ from app.models.contacts import (
     Bot,
     Contact,
     ContactRecord,
+    ContactSearch,
     DoNotContact,
     IdempotencyKey,
     OutboxEvent,
@@ -13,7 +14,7 @@ from app.models.contacts import (
 )
 from app.models.faq import BotUserTally, FaqCategory, FaqEntry, FaqQuestion, SeenSignature
 from app.models.followup import FollowUpConfig, FollowUpEnrollment, FollowUpScript
-from app.models.messages import ChatMessage, FollowUpRecord, RecordTally
+from app.models.messages import ChatMessage, FollowUpRecord, RecordTally, RowTally
 
 __all__ = [
     "AuditEntry",
@@ -23,6 +24,7 @@ __all__ = [
     "ChatMessage",
     "Contact",
     "ContactRecord",
+    "ContactSearch",
     "DoNotContact",
     "FaqCategory",
     "FaqEntry",
@@ -34,6 +36,7 @@ __all__ = [
     "IdempotencyKey",
     "OutboxEvent",
     "RecordTally",
+    "RowTally",
     "Secret",
     "SeenSignature",
 ]
