@@ -12,12 +12,6 @@ _CLAIM = """
 """
 _READ = "SELECT body_hash, record_id FROM idempotency_key WHERE scope = $1 AND key = $2"
 _COMPLETE = "UPDATE idempotency_key SET record_id = $3 WHERE scope = $1 AND key = $2"
-_PURGE = """
-    DELETE FROM idempotency_key WHERE (scope, key) IN (
-        SELECT scope, key FROM idempotency_key WHERE created_at < $1 ORDER BY created_at LIMIT $2
-        FOR UPDATE SKIP LOCKED
-    )
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,9 +43,3 @@ async def claim(
 async def complete(connection: asyncpg.Connection, *, scope: str, key: str, record_id: int) -> None:
     """Remember which record a key made."""
     await connection.execute(_COMPLETE, scope, key, record_id)
-
-
-async def purge(connection: asyncpg.Connection, *, before: datetime, limit: int) -> int:
-    """Forget up to ``limit`` keys that are older than ``before``; returns how many went."""
-    status: str = await connection.execute(_PURGE, before, limit)
-    return int(status.rpartition(" ")[2])
