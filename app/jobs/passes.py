@@ -1,12 +1,14 @@
 """The recurring work of the service: one coroutine per pass, each safe to run in any number of processes at once."""
 
+import asyncio
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import structlog
 
 from app.domain.chat import WINDOW_SECONDS
-from app.repositories import chat, idempotency, maintenance
+from app.repositories import chat, totals
+from app.repositories.maintenance import Passing, forget
 from app.repositories.records import fold_tally
 from app.repositories.results import mark_lost
 from app.services import calendar
@@ -21,7 +23,11 @@ log = structlog.get_logger(__name__)
 BATCH = 1000
 KEYS_KEPT = timedelta(days=7)
 SIGNATURES_KEPT = timedelta(seconds=2 * WINDOW_SECONDS)
-SIGNATURES_BATCH = 200_000
+FORGET_BATCHES = 1000
+"""Batches of one kind in one run: a million rows every ten minutes."""
+FORGET_PAUSE_SECONDS = 0.02
+"""Between two batches, so that the disk and the pool are left to others."""
+_LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,11 +73,13 @@ class Passes:
             )
 
     async def fold(self) -> None:
-        """Keep the tallies of records and of users short."""
+        """Keep the tallies short: of records, of users, of whole tables."""
         async with self.context.database.transaction() as connection:
             await fold_tally(connection)
         async with self.context.database.transaction() as connection:
             await chat.fold_users(connection)
+        async with self.context.database.transaction() as connection:
+            await totals.fold(connection)
 
     async def calendar(self) -> None:
         """Say in the log, once a day, that holidays are missing which should be known by now."""
@@ -83,16 +91,20 @@ class Passes:
             log.warning("holidays are missing", detail=warning)
 
     async def forget(self) -> None:
-        """Delete what is kept for a time only, in bounded batches: idempotency keys, audit rows, used signatures."""
-        now = self.context.clock.now()
+        """Delete what is kept for a time only, batch by batch, each in a transaction of its own."""
         audit_kept = timedelta(days=self.context.settings.retention_audit_days)
-        async with self.context.database.transaction() as connection:
-            await idempotency.purge(connection, before=now - KEYS_KEPT, limit=BATCH)
-        while not self.context.stopping.is_set():
-            # As many as there are: each automatic message leaves a row.
+        for what, kept in (
+            (Passing.SIGNATURES, SIGNATURES_KEPT),
+            (Passing.KEYS, KEYS_KEPT),
+            (Passing.AUDIT, audit_kept),
+        ):
+            await self._forget(what, self.context.clock.now() - kept)
+
+    async def _forget(self, what: Passing, before: datetime) -> None:
+        since = _LONG_AGO
+        for _ in range(FORGET_BATCHES):
             async with self.context.database.transaction() as connection:
-                forgotten = await maintenance.forget_audit(connection, before=now - audit_kept, limit=BATCH)
-            if forgotten < BATCH:
-                break
-        async with self.context.database.transaction() as connection:
-            await chat.forget_signatures(connection, now - SIGNATURES_KEPT, SIGNATURES_BATCH)
+                number, since = await forget(connection, what, since=since, before=before, limit=BATCH)
+            if number < BATCH or self.context.stopping.is_set():
+                return
+            await asyncio.sleep(FORGET_PAUSE_SECONDS)

@@ -7,6 +7,7 @@ from app.models.contacts import (
     Bot,
     Contact,
     ContactRecord,
+    ContactSearch,
     DoNotContact,
     IdempotencyKey,
     OutboxEvent,
@@ -15,7 +16,7 @@ from app.models.contacts import (
 from app.models.faq import BotUserTally, FaqCategory, FaqEntry, FaqQuestion, SeenSignature
 from app.models.followup import FollowUpConfig, FollowUpEnrollment, FollowUpScript
 from app.models.mediation import Mediation, MediationCase, MediationNode, MediationParty, MediationRecord
-from app.models.messages import ChatMessage, FollowUpRecord, RecordTally
+from app.models.messages import ChatMessage, FollowUpRecord, RecordTally, RowTally
 
 __all__ = [
     "AuditEntry",
@@ -29,6 +30,7 @@ __all__ = [
     "ChatMessage",
     "Contact",
     "ContactRecord",
+    "ContactSearch",
     "DoNotContact",
     "FaqCategory",
     "FaqEntry",
@@ -46,6 +48,7 @@ __all__ = [
     "OutboundCall",
     "OutboxEvent",
     "RecordTally",
+    "RowTally",
     "Secret",
     "SeenSignature",
 ]

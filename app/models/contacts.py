@@ -99,6 +99,19 @@ class Contact(Base):
     updated_at: Mapped[CreatedAt]
 
 
+class ContactSearch(Base):
+    """What a person is found by: name, phone, user id and note in lower case, a line each; written by triggers.
+
+    A table of its own, because every message updates ``contact`` and would write the index there again.
+    """
+
+    __tablename__ = "contact_search"
+    __table_args__ = (Index("ix_contact_search_grams", text("contact_grams(words)"), postgresql_using="gin"),)
+
+    contact_id: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    words: Mapped[str] = mapped_column(Text)
+
+
 class DoNotContact(Base):
     """An identifier that nobody may write to or call, kept beyond the person's own row."""
 

@@ -123,3 +123,13 @@ class RecordTally(Base):
     status: Mapped[str] = mapped_column(String(8))
     got_reply: Mapped[bool]
     delta: Mapped[int] = mapped_column(BigInteger)
+
+
+class RowTally(Base):
+    """Changes of the number of rows by subject: ``contact``, ``message`` (not filtered), ``filtered``; by triggers."""
+
+    __tablename__ = "row_tally"
+
+    id: Mapped[BigId]
+    subject: Mapped[str] = mapped_column(String(16))
+    delta: Mapped[int] = mapped_column(BigInteger)

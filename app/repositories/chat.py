@@ -169,19 +169,6 @@ async def use_signature(connection: asyncpg.Connection, app_id: str, stamp: str,
     return bool(fresh)
 
 
-async def forget_signatures(connection: asyncpg.Connection, before: datetime, limit: int) -> None:
-    """Delete signatures that are too old to be repeated."""
-    await connection.execute(
-        """
-        DELETE FROM seen_signature WHERE (app_id, stamp, random) IN (
-            SELECT app_id, stamp, random FROM seen_signature WHERE at < $1 LIMIT $2
-        )
-        """,
-        before,
-        limit,
-    )
-
-
 async def fold_users(connection: asyncpg.Connection) -> None:
     """Fold the changes of user totals together; one folder at a time, nobody waits, sums stay the same."""
     if await connection.fetchval("SELECT pg_try_advisory_xact_lock(hashtext('bot_user_tally'))"):

@@ -11,11 +11,13 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import InstrumentedAttribute, aliased
 
 from app.domain.followup import position_key
-from app.models import Contact, FollowUpEnrollment
+from app.models import Contact, ContactSearch, FollowUpEnrollment
+from app.repositories import totals
 
 NO_STATE = "none"
 _SEPARATORS = str.maketrans("", "", " -.()")
 _MIN_PHONE_DIGITS = 3
+_GRAM = 3
 
 # Whoever changes something about people locks their rows first, in this order, and enrollments after them.
 _LOCK = """
@@ -158,11 +160,37 @@ async def rearm_waiting(connection: asyncpg.Connection, contact_ids: Collection[
 
 async def page(session: AsyncSession, filters: Filters, *, offset: int, limit: int) -> tuple[int, Sequence[Row[Any]]]:
     """Return how many people the filters let through and one page of them, newest first."""
+    if filters.q:
+        return await _found_page(session, filters, filters.q, offset, limit)
     conditions = _conditions(filters)
-    total = await session.scalar(select(func.count()).select_from(Contact).where(*conditions))
+    if conditions:
+        total = await session.scalar(select(func.count()).select_from(Contact).where(*conditions)) or 0
+    else:
+        total = await totals.people(session)
     ids = select(Contact.id).where(*conditions).order_by(Contact.id.desc()).offset(offset).limit(limit)
     rows = await session.execute(_view().where(Contact.id.in_(ids)).order_by(Contact.id.desc()))
-    return total or 0, rows.all()
+    return total, rows.all()
+
+
+async def _found_page(
+    session: AsyncSession, filters: Filters, q: str, offset: int, limit: int
+) -> tuple[int, Sequence[Row[Any]]]:
+    """Search once, for the total and for the page."""
+    found = select(ContactSearch.contact_id.label("id")).where(_search(q))
+    conditions = _conditions(filters)
+    if conditions:
+        found = found.join(Contact, Contact.id == ContactSearch.contact_id).where(*conditions)
+    ids = found.cte("found").prefix_with("MATERIALIZED", dialect="postgresql")
+    newest = select(ids.c.id).order_by(ids.c.id.desc()).offset(offset).limit(limit)
+    total = select(func.count()).select_from(ids).scalar_subquery()
+    rows = (
+        await session.execute(
+            _view().add_columns(total.label("total")).where(Contact.id.in_(newest)).order_by(Contact.id.desc())
+        )
+    ).all()
+    if rows or not offset:
+        return (rows[0].total if rows else 0), rows
+    return await session.scalar(select(total)) or 0, rows
 
 
 async def get(session: AsyncSession, contact_id: int) -> Row[Any] | None:
@@ -205,18 +233,28 @@ def _view() -> Select[Any]:
 
 def _conditions(filters: Filters) -> list[ColumnElement[bool]]:
     conditions: list[ColumnElement[bool]] = []
-    if filters.q:
-        columns = (Contact.name, Contact.phone, Contact.user_id, Contact.note)
-        digits = filters.q.translate(_SEPARATORS)
-        matches = [contains(column, filters.q) for column in columns]
-        if len(digits) >= _MIN_PHONE_DIGITS and digits.removeprefix("+").isdecimal():
-            matches.append(contains(Contact.phone, digits))
-        conditions.append(or_(*matches))
     if filters.position:
         conditions.append(Contact.position_key == position_key(filters.position))
     if filters.state:
         conditions.append(_newest_state_is(filters.state))
     return conditions
+
+
+def _search(q: str) -> ColumnElement[bool]:
+    """Return the condition that a text stands in name, phone, user id or note, a phone also with separators."""
+    texts = [q]
+    digits = q.translate(_SEPARATORS)
+    if digits != q and len(digits) >= _MIN_PHONE_DIGITS and digits.removeprefix("+").isdecimal():
+        texts.append(digits)
+    return or_(*(_stands_in(ContactSearch.words, text) for text in texts))
+
+
+def _stands_in(words: InstrumentedAttribute[str], text: str) -> ColumnElement[bool]:
+    lowered = func.lower(text)
+    stands = func.strpos(words, lowered) > 0
+    if len(text) < _GRAM and text.isascii():
+        return stands  # no index knows so short a piece of so many
+    return func.contact_grams(words).op("@>", is_comparison=True)(func.contact_grams(lowered)) & stands
 
 
 def _newest_state_is(state: str) -> ColumnElement[bool]:

@@ -4,6 +4,9 @@ from collections.abc import Sequence
 
 import asyncpg
 
+from app.repositories import totals
+from app.repositories.totals import Subject
+
 _COLUMNS = """
     id, contact_id, direction, text, service, record_id, external_id, verdict, filter_reason, sent_at, created_at
 """
@@ -13,22 +16,66 @@ _LINES = """
 """
 
 
+_SUBJECTS: dict[bool | None, tuple[Subject, ...]] = {
+    None: ("message", "filtered"),
+    False: ("message",),
+    True: ("filtered",),
+}
+# A person's messages are numbered without gaps: the first and the last number say how many there are.
+_ORDINALS = """
+    SELECT coalesce(max(ordinal), 0) AS last, coalesce(max(ordinal) - min(ordinal) + 1, 0) AS total
+    FROM chat_message WHERE contact_id = $1
+"""
+_OF_PERSON = f"""
+    SELECT {_COLUMNS} FROM chat_message WHERE contact_id = $1 AND ordinal > $2 AND ordinal <= $3 ORDER BY ordinal DESC
+"""
+
+
 async def page(
     connection: asyncpg.Connection, *, contact_id: int | None, filtered: bool | None, limit: int, offset: int
 ) -> tuple[int, list[asyncpg.Record]]:
-    """Return the total and one page of messages, newest first."""
-    conditions, values = [], []
-    if contact_id is not None:
-        values.append(contact_id)
-        conditions.append(f"contact_id = ${len(values)}")
-    if filtered is not None:
-        conditions.append(f"filter_reason IS {'NOT ' if filtered else ''}NULL")
-    where = " AND ".join(conditions) or "true"
-    total = await connection.fetchval(f"SELECT count(*) FROM chat_message WHERE {where}", *values)
+    """Return the total and one page of messages, newest first.
+
+    Only what is filtered, or not, in one person's history is counted; other totals are known.
+    """
+    if contact_id is None:
+        total = await totals.total(connection, _SUBJECTS[filtered])
+        condition = "true" if filtered is None else f"filter_reason IS {'NOT ' if filtered else ''}NULL"
+        return total, await _from_nearer_end(connection, condition, total, limit, offset)
+    if filtered is None:
+        last, total = await connection.fetchrow(_ORDINALS, contact_id)
+        return total, await connection.fetch(_OF_PERSON, contact_id, last - offset - limit, last - offset)
+    return await _counted(connection, contact_id, filtered, limit, offset)
+
+
+async def _from_nearer_end(
+    connection: asyncpg.Connection, condition: str, total: int, limit: int, offset: int
+) -> list[asyncpg.Record]:
+    """Read a page of all messages from its nearer end."""
+    statement = f"SELECT {_COLUMNS} FROM chat_message WHERE {condition} ORDER BY id"
+    behind = total - offset - limit
+    if offset <= behind:
+        newest: list[asyncpg.Record] = await connection.fetch(
+            f"{statement} DESC LIMIT (SELECT $1::bigint) OFFSET (SELECT $2::bigint)", limit, offset
+        )
+        return newest
+    oldest: list[asyncpg.Record] = await connection.fetch(
+        f"{statement} LIMIT (SELECT $1::bigint) OFFSET (SELECT $2::bigint)",
+        max(min(limit, total - offset), 0),
+        max(behind, 0),
+    )
+    return oldest[::-1]
+
+
+async def _counted(
+    connection: asyncpg.Connection, contact_id: int, filtered: bool, limit: int, offset: int
+) -> tuple[int, list[asyncpg.Record]]:
+    where = f"contact_id = $1 AND filter_reason IS {'NOT ' if filtered else ''}NULL"
+    total = await connection.fetchval(f"SELECT count(*) FROM chat_message WHERE {where}", contact_id)
     rows = await connection.fetch(
-        f"SELECT {_COLUMNS} FROM chat_message WHERE {where} ORDER BY id DESC"
-        f" LIMIT (SELECT ${len(values) + 1}::bigint) OFFSET (SELECT ${len(values) + 2}::bigint)",
-        *values,
+        f"SELECT {_COLUMNS} FROM chat_message WHERE {where} ORDER BY ordinal DESC"
+        f" LIMIT (SELECT $2::bigint) OFFSET (SELECT $3::bigint)",
+        contact_id,
         limit,
         offset,
     )

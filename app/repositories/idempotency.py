@@ -15,12 +15,6 @@ _CLAIM = """
 _READ = "SELECT body_hash, record_id, answer FROM idempotency_key WHERE scope = $1 AND key = $2"
 _COMPLETE = "UPDATE idempotency_key SET record_id = $3 WHERE scope = $1 AND key = $2"
 _ANSWER = "UPDATE idempotency_key SET answer = $3 WHERE scope = $1 AND key = $2"
-_PURGE = """
-    DELETE FROM idempotency_key WHERE (scope, key) IN (
-        SELECT scope, key FROM idempotency_key WHERE created_at < $1 ORDER BY created_at LIMIT $2
-        FOR UPDATE SKIP LOCKED
-    )
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,9 +53,3 @@ async def complete(connection: asyncpg.Connection, *, scope: str, key: str, reco
 async def answer(connection: asyncpg.Connection, *, scope: str, key: str, answer: Sequence[dict[str, Any]]) -> None:
     """Remember what became of each thing that a request made; ids and codes, nothing that names anybody."""
     await connection.execute(_ANSWER, scope, key, list(answer))
-
-
-async def purge(connection: asyncpg.Connection, *, before: datetime, limit: int) -> int:
-    """Forget up to ``limit`` keys that are older than ``before``; returns how many went."""
-    status: str = await connection.execute(_PURGE, before, limit)
-    return int(status.rpartition(" ")[2])

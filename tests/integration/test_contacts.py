@@ -2,6 +2,8 @@
 
 import asyncio
 import json
+import random
+import re
 from typing import Any
 
 import httpx2
@@ -209,6 +211,107 @@ async def test_search_finds_plain_text_in_four_fields(client: httpx2.AsyncClient
         "": ["note", "phone", "percent", "plain"],
     }.items():
         assert await listed(client, q=q) == found, q
+
+
+async def test_search_finds_what_is_written_now_whatever_its_length(
+    client: httpx2.AsyncClient, database: Database
+) -> None:
+    """Held against a plain look at every person, while people are written, imported, changed and erased."""
+    chance = random.Random(5)  # noqa: S311 - the same people on every run
+    texts = [
+        "林晓",
+        "林小满",
+        "晓林",
+        "欧阳晓",
+        "Lin Xiao",
+        "ABC",
+        "é林",
+        "😀满",
+        "满 晓",
+        "13800138000",
+        "a-b_c%d\\",
+        "ＡＢ",
+    ]
+    queries = {text[i : i + size] for text in texts for i in range(len(text)) for size in (1, 2, 3, 4)}
+    queries |= {
+        "新名",
+        "换了",
+        "了说",
+        "1111",
+        "没有",
+        "zzz",
+        "x晓",
+        "138-0013 8000",
+        "(138) 0013",
+        "+86138",
+        "LIN x",
+        "É林",
+    }
+    for number in range(30):
+        name, note, user = chance.choice(texts), chance.choice([None, *texts]), chance.choice(texts)
+        person = {"name": name, "note": note, "user_id": f"{number}-{user}"}
+        if number % 3 == 0:
+            person["phone"] = f"1380013{number:04}"
+        await new_contact(client, **person)
+    lines = "".join(f"csv-{number},{name}\n" for number, name in enumerate(texts[:5]))
+    await client.post("/api/contacts/import", content=f"user_id,name\n{lines}csv-5,\n")
+    newest = (await client.get("/api/contacts", params={"page_size": 4})).json()["results"]
+    changes = ({"name": "新名"}, {"note": "换了说明"}, {"phone": "13911112222"}, {"user_id": "换了"})
+    for person, change in zip(newest, changes, strict=True):
+        assert (await client.put(f"/api/contacts/{person['id']}", json=change)).status_code == 200
+    for person in newest[:3]:
+        assert (await client.delete(f"/api/contacts/{person['id'] - 10}")).status_code == 204
+    people = await rows(database, "SELECT user_id, name, phone, note FROM contact ORDER BY id DESC")
+    assert await value(database, "SELECT count(*) FROM contact_search") == len(people) == 33
+    for q in sorted(queries):
+        digits = re.sub(r"[ .()-]", "", q)
+        wanted = {q.lower(), digits if re.fullmatch(r"\+?\d{3,}", digits) else q.lower()}
+        expected = [
+            person["user_id"]
+            for person in people
+            if any(text in (field or "").lower() for field in person.values() for text in wanted)
+        ]
+        assert await listed(client, q=q, page_size=500) == expected, q
+
+
+async def test_search_counts_and_pages(client: httpx2.AsyncClient) -> None:
+    for number in range(7):
+        await new_contact(client, user_id=f"u{number}", name="林晓", position="前端" if number % 2 else None)
+    wanted: list[tuple[dict[str, Any], int, list[str]]] = [
+        ({"q": "晓", "page_size": 3}, 7, ["u6", "u5", "u4"]),
+        ({"q": "晓", "page_size": 3, "page": 3}, 7, ["u0"]),
+        ({"q": "晓", "page_size": 3, "page": 4}, 7, []),
+        ({"q": "林晓", "position": "前端", "page_size": 2, "page": 2}, 3, ["u1"]),
+        ({"q": "林晓", "state": "active"}, 0, []),
+        ({"q": "王"}, 0, []),
+    ]
+    for params, total, users in wanted:
+        found = (await client.get("/api/contacts", params=params)).json()
+        assert (found["total"], [person["user_id"] for person in found["results"]]) == (total, users), params
+
+
+async def test_search_uses_its_index(client: httpx2.AsyncClient, database: Database) -> None:
+    await new_contact(client, name="林晓")
+    async with database.transaction() as connection:
+        await connection.execute("SET LOCAL enable_seqscan = off")
+        for q in ("林", "林晓", "lin", "13800138000"):
+            plan = await connection.fetch(
+                "EXPLAIN SELECT contact_id FROM contact_search WHERE contact_grams(words) @> contact_grams($1)", q
+            )
+            assert "ix_contact_search_grams" in str(plan)
+            assert await connection.fetchval("SELECT cardinality(contact_grams($1)) > 0", q)
+
+
+async def test_the_engines_updates_do_not_write_the_search(client: httpx2.AsyncClient, database: Database) -> None:
+    person = await new_contact(client, name="林晓")
+    before = await value(database, "SELECT xmin::text FROM contact_search")
+    async with database.transaction() as connection:
+        await connection.execute(
+            "UPDATE contact SET message_count = 5, last_sent_at = now() WHERE id = $1", person["id"]
+        )
+    await client.post(f"/api/contacts/{person['id']}/mute")
+    await client.put(f"/api/contacts/{person['id']}", json={"position": "前端"})
+    assert await value(database, "SELECT xmin::text FROM contact_search") == before
 
 
 async def test_filters_by_position_and_by_the_state_of_the_newest_enrollment(

@@ -53,3 +53,25 @@ async def test_the_script_makes_a_database_as_migrations_do(server_url: str) -> 
     finally:
         await admin.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
         await admin.close()
+
+
+async def test_what_was_there_before_is_found_and_counted(database: Database) -> None:
+    await migrations.downgrade(database, "0002")
+    async with database.transaction() as connection:
+        contact = await connection.fetchval(
+            "INSERT INTO contact (bot_id, user_id, name, phone)"
+            " VALUES (1, 'U-1', '林晓', '+8613800138000') RETURNING id"
+        )
+        await connection.execute(
+            """
+            INSERT INTO chat_message (bot_id, contact_id, ordinal, direction, text, filter_reason, sent_at, created_at)
+            VALUES (1, $1, 1, 'inbound', '您好', NULL, now(), now()),
+                   (1, $1, 2, 'inbound', '微信号', 'bare', now(), now())
+            """,
+            contact,
+        )
+    await migrations.upgrade(database)
+    async with database.connection() as connection:
+        assert await connection.fetchval("SELECT words FROM contact_search") == "林晓\n+8613800138000\nu-1"
+        totals = await connection.fetch("SELECT subject, delta FROM row_tally ORDER BY subject")
+        assert [tuple(row) for row in totals] == [("contact", 1), ("filtered", 1), ("message", 1)]
