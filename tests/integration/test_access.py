@@ -182,6 +182,26 @@ async def test_only_declared_proxies_are_believed(settings: Settings, peer: str,
         assert answer.status_code == status
 
 
+@pytest.mark.parametrize("peer", ["10.0.0.7", "127.0.0.1", "::1"])
+@pytest.mark.parametrize(
+    "headers",
+    [{}, {"X-Real-IP": "127.0.0.1"}, {"Forwarded": "for=127.0.0.1"}, {"X-Forwarded-For": ""}],
+    ids=["nothing", "another-header", "the-standard-one", "empty"],
+)
+async def test_a_declared_proxy_that_does_not_say_for_whom_is_not_answered(
+    settings: Settings, peer: str, headers: dict[str, str]
+) -> None:
+    """A proxy on this machine calls from the loopback address: without its word everybody would be this machine."""
+    proxies = ("10.0.0.0/24", "127.0.0.1", "::1")
+    async with serving(settings, client=(peer, 1), trusted_proxies=proxies) as client:
+        assert (await client.get("/openapi.json", headers=headers)).status_code == 401
+        told = {"X-Forwarded-For": "127.0.0.1"}
+        # The address that it names is a declared proxy's again, and still a loopback one.
+        assert (await client.get("/openapi.json", headers=told)).status_code == 200
+    async with serving(settings, client=("127.0.0.1", 1)) as client:
+        assert (await client.get("/openapi.json")).status_code == 200, "without proxies this machine is answered"
+
+
 def basic(password: str, user: str = "me") -> str:
     return f"Basic {base64.b64encode(f'{user}:{password}'.encode()).decode()}"
 

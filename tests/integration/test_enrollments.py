@@ -475,6 +475,37 @@ async def test_a_plan_while_a_send_is_uncertain_goes_on_behind_it(
     assert [planned["text"] for planned in plan["upcoming"]][:2] == ["第二天", "往后一直"]
 
 
+async def test_a_plan_names_what_will_end_the_sequence_at_the_next_look(
+    client: Client, dispatcher: Dispatcher, context: Context, clock: ManualClock
+) -> None:
+    """Between a deletion and the round that stops its people, and where no text is left."""
+    config = await seed_config(client)
+    contact = await add_contact(client)
+    enrollment = await enroll_one(client, contact)
+    await dispatcher.drain()
+    await client.delete(f"/api/followup-configs/{config}")
+    plan = await plan_of(client, enrollment)
+    assert plan["state"] == "active"
+    assert plan["blockers"] == [
+        {"reason": "config_inactive", "until": None},
+        {"reason": "waiting_reply", "until": "2026-03-05T10:30:30Z"},
+    ]
+    assert (plan["earliest"], plan["upcoming"], plan["ends_with"]) == (None, [], "config_inactive")
+    await rearm(context)
+    assert await state_of(client, enrollment) == ("stopped", "config_inactive")
+
+    short = await make_config(client, opening_message="只有开场白")
+    other = await add_contact(client)
+    ending = await enroll_one(client, other, config_id=short)
+    await dispatcher.drain()
+    plan = await plan_of(client, ending)
+    assert (plan["state"], plan["next"], plan["blockers"]) == ("active", None, [{"reason": "no_script", "until": None}])
+    assert plan["ends_with"] == "no_script"
+    clock.advance(timedelta(seconds=60))
+    await dispatcher.drain()
+    assert await state_of(client, ending) == ("finished", "no_script")
+
+
 async def test_plans_of_sequences_that_stand_or_ended(client: Client, context: Context) -> None:
     contact = await add_contact(client)
     waiting = (await enroll(client, contact))[0]["enrollment_id"]

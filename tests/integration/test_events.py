@@ -112,6 +112,52 @@ async def test_an_uncertain_send(
     assert len(told) == 2
 
 
+@pytest.mark.usefixtures("contact")
+async def test_an_idempotent_gateway_that_never_answers_is_told_of_once_when_the_tries_are_over(
+    client: httpx2.AsyncClient, context: Context, gateway: Gateway, clock: ManualClock, database: Database
+) -> None:
+    """Until then the same record goes out again, and nobody has to look."""
+    assert (await client.put("/api/bots/1/delivery", json={"idempotent": True})).status_code == 200
+    gateway.default = fake.BROKEN
+    other = await add_contact(client)
+    await client.post("/api/followup-enrollments", json={"contact_ids": [other]})
+    dispatcher = Dispatcher(context, context.messenger)
+    until = clock.now() + timedelta(hours=context.settings.unknown_hold_hours)
+    while clock.now() < until:
+        await dispatcher.drain()
+        assert await value(database, "SELECT count(*) FROM outbox_event") == 0
+        # Beyond the pauses of the record and of the circuit.
+        clock.advance(timedelta(hours=1))
+    tries = len(gateway.arrivals)
+    assert tries > 10
+    gateway.default = fake.OK
+    for _ in range(3):
+        await dispatcher.drain()
+        await deliver_events(context, context.http)
+    record, following = await rows(
+        database, "SELECT id, status FROM follow_up_record WHERE contact_id = $1 ORDER BY id", other
+    )
+    assert (record["status"], following["status"]) == ("unknown", "sent"), "and the sequence goes on"
+    told = [(event.body["type"], event.body["data"]["record_id"]) for event in gateway.events]
+    assert told == [("send_unknown", record["id"])]
+    assert len(gateway.arrivals) == tries + 1
+
+
+@pytest.mark.usefixtures("contact")
+async def test_an_idempotent_gateway_that_answers_a_later_try_is_no_event(
+    client: httpx2.AsyncClient, context: Context, gateway: Gateway, clock: ManualClock, database: Database
+) -> None:
+    assert (await client.put("/api/bots/1/delivery", json={"idempotent": True})).status_code == 200
+    gateway.script.append(fake.BROKEN)
+    other = await add_contact(client)
+    await client.post("/api/followup-enrollments", json={"contact_ids": [other]})
+    for _ in range(2):
+        await Dispatcher(context, context.messenger).drain()
+        clock.advance(timedelta(hours=1))
+    assert await value(database, "SELECT status FROM follow_up_record WHERE contact_id = $1", other) == "sent"
+    assert await value(database, "SELECT count(*) FROM outbox_event") == 0
+
+
 async def test_a_bot_without_an_event_url_tells_nobody(
     client: httpx2.AsyncClient, context: Context, gateway: Gateway, contact: int, database: Database
 ) -> None:

@@ -110,6 +110,27 @@ async def test_rule_1_a_copy_of_a_record_comes_within_ten_minutes(
     assert len(await messages(client, contact)) == stored
 
 
+async def test_rule_1_a_copy_gives_the_record_the_platforms_id(
+    client: Client, contact: int, database: Database, dispatcher: Dispatcher, clock: ManualClock
+) -> None:
+    """So that it is known when the platform tells of it again, however late: no colleague is at work."""
+    clock.advance(timedelta(minutes=5))
+    assert counts(await post(client, item(contact, OPENING, "p-1", fromId=42))) == (1, 0, 0, 0)
+    (own,) = await rows(database, "SELECT external_id, record_id, service FROM chat_message")
+    (record,) = await records(client, contact)
+    assert (own["external_id"], own["record_id"], own["service"]) == ("p-1", record["id"], "followup")
+    clock.advance(HOUR)
+    assert counts(await post(client, item(contact, OPENING, "p-1", fromId=42))) == (0, 1, 0, 0)
+    assert len(await messages(client, contact)) == 1
+    assert await value(database, "SELECT takeover_until FROM contact WHERE id = $1", contact) is None
+    # Another id with the same words is somebody who said it again; the first id stays.
+    await post(client, item(contact, OPENING, "p-2", fromId=42))
+    found = await rows(database, "SELECT external_id, service FROM chat_message ORDER BY ordinal")
+    assert [tuple(row.values()) for row in found] == [("p-1", "followup"), ("p-2", "agent")]
+    await later(clock, dispatcher, 24 * HOUR + MOMENT)
+    assert [row["content"] for row in await records(client, contact)] == [OPENING, FIRST]
+
+
 async def test_rule_1_a_copy_settles_what_was_uncertain(
     client: Client, contact: int, database: Database, clock: ManualClock, dispatcher: Dispatcher
 ) -> None:
@@ -123,9 +144,10 @@ async def test_rule_1_a_copy_settles_what_was_uncertain(
             START + 24 * HOUR,
         )
     clock.advance(timedelta(minutes=1))
-    await post(client, item(contact, OPENING, fromId=1))
+    await post(client, item(contact, OPENING, "p-1", fromId=1))
     assert [row["status"] for row in await records(client, contact)] == ["sent"]
     assert len(await messages(client, contact)) == 1
+    assert await value(database, "SELECT external_id FROM chat_message") == "p-1"
     await later(clock, dispatcher, 24 * HOUR)
     assert [row["content"] for row in await records(client, contact)] == [OPENING, FIRST]
 

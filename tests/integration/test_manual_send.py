@@ -224,6 +224,51 @@ async def test_it_restarts_the_interval_clock_and_moves_no_counter(
     assert await texts() == [(None, "开场白"), (1, "第一天"), (None, "手动"), (2, "第二天")]
 
 
+async def test_it_counts_once_in_the_cap_of_a_day(
+    client: Client, dispatcher: Dispatcher, clock: ManualClock, database: Database
+) -> None:
+    """It is a record and stands in the history too, and is one message all the same; so is one by hand elsewhere."""
+    contact = await add_contact(client)
+    config = await make_config(client)
+    await add_script(client, config, day=1, content="第一天", hours=1)
+    await add_script(client, config, day=2, content="第二天", hours=1)
+    await client.post("/api/followup-enrollments", json={"contact_ids": [contact], "opening": False})
+    for number in range(4):
+        assert (await send(client, contact, f"手动{number}")).status_code == 201
+    began = clock.now()
+    clock.advance(HOUR + MOMENT)
+    await dispatcher.drain()
+    assert await value(database, "SELECT count(*) FROM follow_up_record WHERE kind = 'script'") == 1, "the fifth of 5"
+    clock.advance(HOUR + MOMENT)
+    await dispatcher.drain()
+    enrollment = (await rows(database, "SELECT reason, due_at FROM follow_up_enrollment"))[0]
+    assert tuple(enrollment.values()) == ("daily_cap", began + 24 * HOUR)
+    clock.set(began + 24 * HOUR)
+    await dispatcher.drain()
+    assert await value(database, "SELECT count(*) FROM follow_up_record WHERE kind = 'script'") == 2
+
+
+async def test_what_was_written_by_hand_on_the_platform_counts_in_the_cap_too(
+    client: Client, app: FastAPI, clock: ManualClock, database: Database
+) -> None:
+    object.__setattr__(app.state.context.settings, "takeover_hours", 0)
+    dispatcher = Dispatcher(app.state.context, app.state.context.messenger)
+    contact = await add_contact(client)
+    config = await make_config(client)
+    await add_script(client, config, day=1, content="第一天", hours=1)
+    await client.post("/api/followup-enrollments", json={"contact_ids": [contact], "opening": False})
+    messages = [
+        {"message_id": f"p{number}", "contact_id": contact, "fromId": 7, "content": f"我是同事{number}"}
+        for number in range(5)
+    ]
+    assert (await client.post("/api/messages/inbound", json={"messages": messages})).status_code == 200
+    began = clock.now()
+    clock.advance(HOUR + MOMENT)
+    await dispatcher.drain()
+    enrollment = (await rows(database, "SELECT reason, due_at FROM follow_up_enrollment"))[0]
+    assert tuple(enrollment.values()) == ("daily_cap", began + 24 * HOUR)
+
+
 # All texts of a config at once
 
 
