@@ -26,6 +26,8 @@ CENTROID_SHARE: Final = 0.8
 CANDIDATES: Final = 5
 """Entries that get a closer look and a confidence."""
 _TINY: Final = 1e-12
+_BETWEEN: Final = "\0"
+"""No text holds it."""
 
 Floats = NDArray[np.floating[Any]]
 
@@ -258,7 +260,7 @@ class Index:
                 continue
             begin = int(derived.starts[number])
             end = int(derived.starts[number + 1]) if number + 1 < len(derived.starts) else len(derived.active)
-            best = begin + int(np.argmax(similarities[begin:end]))
+            best = begin + (int(np.argmax(similarities[begin:end])) if end - begin > 1 else 0)
             margin = float(scores[number]) - (first if place else second)
             gap = float(scores[number]) - float(around.sum() - scores[number]) / CANDIDATES
             signals = self._signals(
@@ -281,16 +283,18 @@ class Index:
     ) -> Signals:
         wordings = [self._row(slot).wording for slot in slots]
         question = wordings[best]
-        pieces = grams_of(question.key)
-        known = pieces.union(*(grams_of(wording.key) for wording in wordings)) if len(wordings) > 1 else pieces
-        kinds = frozenset().union(*(wording.kinds for wording in wordings))
-        numbers = frozenset().union(*(wording.numbers for wording in wordings))
         content = derived.contents.get(slots[best])
         if content is None:
-            content = derived.contents[slots[best]] = sum(self._rarity(derived, gram) for gram in pieces) or 1.0
+            pieces = grams_of(question.key)
+            content = derived.contents[slots[best]] = sum([self._rarity(derived, gram) for gram in pieces]) or 1.0
+        kinds = frozenset().union(*(wording.kinds for wording in wordings))
+        numbers = frozenset().union(*(wording.numbers for wording in wordings))
         cosine, score, margin, gap = near
         rarity = query.rarity
-        missed = [gram for gram in rarity if gram not in known]
+        # A piece is one character or two that touch: a text holds it if its set of pieces would.
+        shared = [gram for gram in rarity if gram in question.key]
+        everything = question.key if len(wordings) == 1 else _BETWEEN.join([wording.key for wording in wordings])
+        missed = [gram for gram in rarity if gram not in everything]
         return Signals(
             cosine=cosine,
             close=max(0.0, (cosine - CLOSE) / (1 - CLOSE)),
@@ -299,7 +303,7 @@ class Index:
             gap=gap,
             length=max(0.0, min(LENGTH_CAP, math.log((len(query.wording.key) + 1) / (len(question.key) + 1)))),
             asked=1 - sum([rarity[gram] for gram in missed]) / query.total,
-            answered=sum([rarity[gram] for gram in pieces if gram in rarity]) / content,
+            answered=sum([rarity[gram] for gram in shared]) / content,
             elsewhere=sum([rarity[gram] for gram in missed if gram in self._gram_rows]) / query.total,
             kind_added=float(bool(query.wording.kinds - kinds)),
             kind_missing=float(bool(question.kinds - query.wording.kinds)),
@@ -309,14 +313,12 @@ class Index:
 
     def _query(self, derived: _Derived, text: str) -> _Query:
         wording = observe(text)
-        rarity = {gram: self._rarity(derived, gram) for gram in grams_of(wording.key)}
+        known = derived.rarity
+        rarity = {gram: known.get(gram) or self._rarity(derived, gram) for gram in grams_of(wording.key)}
         return _Query(wording, rarity, sum(rarity.values()) or 1.0)
 
     def _rarity(self, derived: _Derived, gram: str) -> float:
         """Weigh a piece: rare ones say more; one that no question has says as much as the rarest."""
-        known = derived.rarity.get(gram)
-        if known is not None:
-            return known
         rarity = math.log((self._enabled + 1) / (self._gram_rows.get(gram, 0) + 0.5))
         if gram in self._gram_rows:  # of pieces that no question has there is no end
             derived.rarity[gram] = rarity
