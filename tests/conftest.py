@@ -21,6 +21,9 @@ from app.main import create_app
 from app.repositories import migrations
 from app.repositories.database import Database, plain_dsn
 from app.services.chatbot.knowledge import Knowledge
+from tests.lacking import pytest_runtest_makereport
+
+__all__ = ["pytest_runtest_makereport"]
 
 # The same examples on every run: a build fails for what was changed. HUIYIN_TEST_DEEP looks further by chance.
 hypothesis.settings.register_profile("steady", derandomize=True)
