@@ -51,6 +51,8 @@ COVERAGE_PERCENT = 90
 DOMAIN_COVERAGE_PERCENT = 100
 BROWSER = Path("/usr/bin/chromium")
 NO_BROWSER = "HUIYIN_TEST_NO_BROWSER"
+# Files of tests side by side, in the order of collection: tests/conftest.py puts the longest first.
+SIDE_BY_SIDE = ("--numprocesses=auto", "--dist=loadfile", "--no-loadscope-reorder")
 
 
 # --- the virtual environment --------------------------------------------------------------------------------
@@ -291,7 +293,7 @@ def test_checks(venv: Venv, env: Mapping[str, str], arguments: Sequence[str]) ->
     def measured() -> int:
         shutil.rmtree(data.parent, ignore_errors=True)
         data.parent.mkdir(parents=True)
-        return call(venv.root, [*coverage, "run", "-m", "pytest", *arguments], env)
+        return call(venv.root, [*coverage, "run", "-m", "pytest", *(arguments or SIDE_BY_SIDE)], env)
 
     def everything() -> int:
         combined = call(venv.root, [*coverage, "combine", "--quiet"], env)
