@@ -170,7 +170,7 @@ def test_two_at_once_install_one_after_the_other(tmp_path: Path) -> None:
         thread.start()
         time.sleep(0.1)
         events.append("first")
-    thread.join(timeout=10)
+    thread.join(timeout=60)
     assert events == ["first", "second"]
 
 
