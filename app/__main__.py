@@ -216,9 +216,10 @@ def _database(settings: Settings) -> Iterator[str]:
 def _import_slowly(is_new: bool) -> None:
     """Import while PostgreSQL starts; an import that fails here fails again, and audibly, where it is needed.
 
-    Only a new database needs the migrations' library.
+    Only a new database needs the migrations' library. A process that is stopped meanwhile breaks the import off:
+    libraries that want to be told of its end get a `RuntimeError` then.
     """
-    with suppress(ImportError):
+    with suppress(ImportError, RuntimeError):
         importlib.import_module("app.serving")
         if is_new:
             importlib.import_module("alembic.command")
