@@ -321,8 +321,9 @@ def provide_browser() -> int:
     packages = missing_packages()
     if packages and os.geteuid() == 0 and shutil.which("apt-get"):
         env = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
-        call(ROOT, ["apt-get", "update", "-q"], env)
-        call(ROOT, ["apt-get", "install", "-q", "-y", "--no-install-recommends", *packages], env)
+        apt = ["apt-get", "-q", "-o", "Acquire::Retries=3"]
+        call(ROOT, [*apt, "update"], env)
+        call(ROOT, [*apt, "install", "-y", "--no-install-recommends", *packages], env)
         packages = missing_packages()
     if packages:
         say(f"Browser tests need: {' '.join(packages)} (Debian packages).")

@@ -241,6 +241,29 @@ def test_migrations_are_split_by_revision() -> None:
     }
 
 
+@pytest.mark.parametrize(
+    ("given", "handed_on"),
+    [
+        ([], ["--numprocesses=auto", "--dist=loadfile", "--no-loadscope-reorder"]),
+        (["-k", "reply", "--pdb"], ["-k", "reply", "--pdb"]),
+    ],
+)
+def test_all_tests_run_side_by_side_and_chosen_ones_as_they_are_asked_for(
+    given: list[str], handed_on: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    commands: list[list[str]] = []
+
+    def note(_root: Path, command: list[str], _env: dict[str, str]) -> int:
+        commands.append(command)
+        return 0
+
+    monkeypatch.setattr(dev, "call", note)
+    env = {"COVERAGE_FILE": str(tmp_path / "coverage" / "data")}
+    check, *_ = dev.test_checks(dev.Venv(tmp_path), env, given)
+    assert check.work() == 0
+    assert commands[0][-len(handed_on) - 1 :] == ["pytest", *handed_on]
+
+
 def test_summary_has_a_row_for_each_check() -> None:
     table = dev.summary([dev.Outcome("ruff", "ok", 0.25), dev.Outcome("pytest", "FAILED", 12.0)])
     assert table.splitlines()[-2:] == ["ruff        0.2 s  ok", "pytest     12.0 s  FAILED"]
