@@ -55,6 +55,8 @@ DOMAIN_COVERAGE_PERCENT = 100
 BROWSER = Path("/usr/bin/chromium")
 NO_BROWSER = "HUIYIN_TEST_NO_BROWSER"
 SCHEMA = "alembic/schema.sql"
+# Files of tests side by side, in the order of collection: tests/conftest.py puts the longest first.
+SIDE_BY_SIDE = ("--numprocesses=auto", "--dist=loadfile", "--no-loadscope-reorder")
 
 
 # --- the virtual environment --------------------------------------------------------------------------------
@@ -322,7 +324,7 @@ def test_checks(venv: Venv, env: Mapping[str, str], arguments: Sequence[str]) ->
     def measured() -> int:
         shutil.rmtree(data.parent, ignore_errors=True)
         data.parent.mkdir(parents=True)
-        return call(venv.root, [*coverage, "run", "-m", "pytest", *arguments], env)
+        return call(venv.root, [*coverage, "run", "-m", "pytest", *(arguments or SIDE_BY_SIDE)], env)
 
     def everything() -> int:
         combined = call(venv.root, [*coverage, "combine", "--quiet"], env)
@@ -350,8 +352,9 @@ def provide_browser() -> int:
     packages = missing_packages()
     if packages and os.geteuid() == 0 and shutil.which("apt-get"):
         env = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
-        call(ROOT, ["apt-get", "update", "-q"], env)
-        call(ROOT, ["apt-get", "install", "-q", "-y", "--no-install-recommends", *packages], env)
+        apt = ["apt-get", "-q", "-o", "Acquire::Retries=3"]
+        call(ROOT, [*apt, "update"], env)
+        call(ROOT, [*apt, "install", "-y", "--no-install-recommends", *packages], env)
         packages = missing_packages()
     if packages:
         say(f"Browser tests need: {' '.join(packages)} (Debian packages).")

@@ -42,7 +42,7 @@ class World:
     async def pass_time(self, step: timedelta = timedelta(0)) -> None:
         """Move the clock and send what is due then."""
         self.clock.advance(step)
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(120):
             await self.dispatcher.drain()
 
     async def records(self, contact_id: int) -> list[dict[str, Any]]:

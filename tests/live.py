@@ -10,7 +10,7 @@ import httpx2
 import uvicorn
 from fastapi import FastAPI
 
-PATIENCE = 20.0
+PATIENCE = 120.0
 """Seconds after which something live counts as lost; it takes half a second."""
 
 

@@ -15,7 +15,7 @@ import httpx2
 from tests.conftest import with_database
 
 ROOT = Path(__file__).parents[2]
-PATIENCE = 90.0
+PATIENCE = 300.0
 """Seconds after which something that must happen counts as not happening; far more than it takes."""
 
 
@@ -107,7 +107,7 @@ async def _address(process: asyncio.subprocess.Process, terminal: Path) -> str:
 
 
 async def _ready(process: asyncio.subprocess.Process, url: str, terminal: Path) -> None:
-    async with asyncio.timeout(PATIENCE), httpx2.AsyncClient(base_url=url) as client:
+    async with asyncio.timeout(PATIENCE), httpx2.AsyncClient(base_url=url, timeout=PATIENCE) as client:
         while (await client.get("/readyz")).status_code != 200:
             assert process.returncode is None, _read(terminal)
             await asyncio.sleep(0.02)

@@ -1,30 +1,19 @@
 """The documentation page in a real browser, under the policy that forbids everything inline and foreign."""
 
 import asyncio
-import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-import pytest
 import uvicorn
 from fastapi import FastAPI
-from playwright.async_api import Page, async_playwright
+from playwright.async_api import Page
 from pydantic import SecretStr
 
 from app.config import Settings
 from app.main import create_app
+from tests.e2e.browser import browsing
 from tests.faults.service import eventually
 
-pytestmark = pytest.mark.skipif(os.environ.get("HUIYIN_TEST_NO_BROWSER") == "1", reason="HUIYIN_TEST_NO_BROWSER=1")
-
-OPTIONS = (
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--no-first-run",
-)
 KEY = "a-key-of-this-test"
 
 
@@ -39,23 +28,6 @@ async def listening(app: FastAPI) -> AsyncIterator[str]:
     finally:
         server.should_exit = True
         await serving
-
-
-@asynccontextmanager
-async def browsing(*, password: str | None = None) -> AsyncIterator[tuple[Page, list[str]]]:
-    """Open a page of a fresh browser; the list gathers what its console and its network complain about."""
-    async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path="/usr/bin/chromium", args=OPTIONS)
-        credentials = None if password is None else {"username": "me", "password": password}
-        page = await browser.new_page(http_credentials=credentials)  # type: ignore[arg-type]  # a TypedDict of theirs
-        complaints: list[str] = []
-        page.on("console", lambda message: complaints.append(message.text))
-        page.on("pageerror", lambda error: complaints.append(str(error)))
-        page.on("requestfailed", lambda request: complaints.append(request.url))
-        try:
-            yield page, complaints
-        finally:
-            await browser.close()
 
 
 async def try_readiness(page: Page) -> str:

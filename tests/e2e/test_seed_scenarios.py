@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-import shutil
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +9,7 @@ import pytest
 
 from tests.e2e.printed import assert_agrees, several
 from tests.e2e.service import PATIENCE, Service, running
+from tests.lacking import need_program
 
 SCENARIO_1 = r"""
 # 1. 创建配置
@@ -70,10 +70,7 @@ curl -X POST http://localhost:8000/api/followup-records/send \
 
 @pytest.fixture(autouse=True)
 def _curl() -> None:
-    if shutil.which("curl") is None:
-        if os.environ.get("CI"):
-            pytest.fail("curl is not installed: the command lines of the contract cannot be run")
-        pytest.skip("curl is not installed: the command lines of the contract were NOT run")
+    need_program("curl")
 
 
 async def shell(service: Service, lines: str) -> list[Any]:

@@ -1,28 +1,16 @@
 """The Vue example of the contract, run by a real browser in a page of the service's own origin."""
 
 import json
-import os
 from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.async_api import Page, async_playwright
+from playwright.async_api import Page
 
+from tests.e2e.browser import browsing
 from tests.e2e.printed import MOMENT, assert_agrees
 from tests.e2e.service import Service
 
-pytestmark = pytest.mark.skipif(os.environ.get("HUIYIN_TEST_NO_BROWSER") == "1", reason="HUIYIN_TEST_NO_BROWSER=1")
-
-BROWSER = Path("/usr/bin/chromium")
-OPTIONS = (
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--no-first-run",
-)
 EXAMPLE = """
 // 获取复聊配置列表
 async function getFollowUpConfigs() {
@@ -65,18 +53,10 @@ SCRIPT = {"day_number": 1, "content": "您好,期待与您进一步沟通。", "
 @pytest.fixture
 async def page(service: Service) -> AsyncIterator[Page]:
     """A page that the service itself served; nothing in it may complain."""
-    async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=BROWSER, args=OPTIONS)
-        try:
-            opened = await browser.new_page()
-            complaints: list[str] = []
-            opened.on("console", lambda message: complaints.append(message.text))
-            opened.on("pageerror", lambda error: complaints.append(str(error)))
-            await opened.goto(f"{service.url}/docs")
-            yield opened
-            assert complaints == []
-        finally:
-            await browser.close()
+    async with browsing() as (opened, complaints):
+        await opened.goto(f"{service.url}/docs")
+        yield opened
+        assert complaints == []
 
 
 async def call(page: Page, expression: str) -> Any:

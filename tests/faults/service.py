@@ -19,7 +19,7 @@ from app.main import create_app
 from app.repositories.database import plain_dsn
 
 ROOT = Path(__file__).parents[2]
-PATIENCE = 90.0
+PATIENCE = 300.0
 """Seconds after which something that must happen counts as not happening; far more than it takes."""
 LEASE = "10"
 
@@ -162,7 +162,7 @@ async def use_gateway(database_url: str, url: str, secret: str) -> None:
 async def unknown_people(service: Service) -> list[int]:
     """Return the people whose send the service lists as unknown, through its API."""
     people: list[int] = []
-    async with httpx2.AsyncClient(base_url=service.url) as client:
+    async with httpx2.AsyncClient(base_url=service.url, timeout=PATIENCE) as client:
         while True:
             query: dict[str, str | int] = {"status": "unknown", "page": len(people) // 100 + 1, "page_size": 100}
             answer = await client.get("/api/followup-records", params=query)

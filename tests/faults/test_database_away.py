@@ -17,6 +17,7 @@ from app.gateways.embedded_postgres import EmbeddedPostgres
 from app.repositories.database import Database, plain_dsn
 from tests.faults.gateway import SECRET, Reply, running_gateway
 from tests.faults.service import (
+    PATIENCE,
     ROOT,
     connected,
     enroll_people,
@@ -71,7 +72,7 @@ async def test_the_database_restarts_under_the_service(server: EmbeddedPostgres,
         await use_gateway(own_url, gateway.url, SECRET)
         async with (
             running_service(own_url, GATEWAY_CONCURRENCY="20") as service,
-            httpx2.AsyncClient(base_url=service.url, timeout=60) as client,
+            httpx2.AsyncClient(base_url=service.url, timeout=PATIENCE) as client,
         ):
             assert await status(client) == 200
             async with connected(own_url) as connection:
@@ -89,7 +90,7 @@ async def test_the_database_restarts_under_the_service(server: EmbeddedPostgres,
             await asyncio.to_thread(server.start)
             assert plain_dsn(server.url) == own_url
 
-            async with asyncio.timeout(30):
+            async with asyncio.timeout(PATIENCE):
                 while await status(client) != 200:  # noqa: ASYNC110 - another process sets no event
                     await asyncio.sleep(0.05)
             async with connected(own_url) as connection:

@@ -8,6 +8,7 @@ from fastapi import FastAPI
 from app.jobs.runner import Runner
 from tests.faults.gateway import SECRET, Reply, running_gateway
 from tests.faults.service import (
+    PATIENCE,
     connected,
     enroll_people,
     eventually,
@@ -67,7 +68,7 @@ async def test_an_open_stream_does_not_hold_up_the_stop(database_url: str) -> No
         # With this grace time a stream that waits for it outlasts the test's patience.
         async with (
             running_service(database_url, GRACE_SECONDS="600") as service,
-            httpx2.AsyncClient(base_url=service.url, timeout=60) as client,
+            httpx2.AsyncClient(base_url=service.url, timeout=PATIENCE) as client,
             client.stream("GET", "/api/webchat/a-token-of-sixteen-and-more/stream") as stream,
         ):
             assert stream.status_code == 200

@@ -18,6 +18,8 @@ from app.routers.access import OPEN, PROVEN, SIGNED
 
 KEY = "a-key-of-this-test"
 OTHER = "another-key-密钥"
+KEYED = "/api/followup-records"
+"""A page that nobody gets without leave, and quickly made."""
 BROWSER = {"Accept": "text/html,application/xhtml+xml"}
 
 
@@ -122,15 +124,15 @@ async def test_a_path_that_is_no_route_is_not_open_either(settings: Settings) ->
 
 
 @pytest.mark.parametrize("address", ["127.0.0.1", "127.8.9.10", "::1", "::ffff:127.0.0.1"])
-async def test_every_loopback_address_is_this_machine(settings: Settings, address: str) -> None:
-    async with serving(settings, client=(address, 1)) as client:
-        assert (await client.get("/openapi.json")).status_code == 200
+async def test_every_loopback_address_is_this_machine(shared_settings: Settings, address: str) -> None:
+    async with serving(shared_settings, client=(address, 1)) as client:
+        assert (await client.get(KEYED)).status_code == 200
 
 
 @pytest.mark.parametrize("address", ["10.0.0.1", "192.168.1.5", "::ffff:10.0.0.1", "fe80::1", "testclient", ""])
-async def test_every_other_address_is_not(settings: Settings, address: str) -> None:
-    async with serving(settings, client=(address, 1)) as client:
-        assert (await client.get("/openapi.json")).status_code == 401
+async def test_every_other_address_is_not(shared_settings: Settings, address: str) -> None:
+    async with serving(shared_settings, client=(address, 1)) as client:
+        assert (await client.get(KEYED)).status_code == 401
 
 
 @pytest.mark.parametrize(
@@ -156,10 +158,10 @@ async def test_every_other_address_is_not(settings: Settings, address: str) -> N
     ],
 )
 async def test_without_keys_host_and_origin_must_be_this_machine(
-    settings: Settings, headers: dict[str, str], status: int
+    shared_settings: Settings, headers: dict[str, str], status: int
 ) -> None:
-    async with serving(settings) as client:
-        assert (await client.get("/openapi.json", headers=headers)).status_code == status
+    async with serving(shared_settings) as client:
+        assert (await client.get(KEYED, headers=headers)).status_code == status
 
 
 @pytest.mark.parametrize(
@@ -176,9 +178,11 @@ async def test_without_keys_host_and_origin_must_be_this_machine(
         ("10.0.1.7", "127.0.0.1", 401),  # no declared proxy
     ],
 )
-async def test_only_declared_proxies_are_believed(settings: Settings, peer: str, written: str, status: int) -> None:
-    async with serving(settings, client=(peer, 1), trusted_proxies=("10.0.0.0/24",)) as client:
-        answer = await client.get("/openapi.json", headers={"X-Forwarded-For": written})
+async def test_only_declared_proxies_are_believed(
+    shared_settings: Settings, peer: str, written: str, status: int
+) -> None:
+    async with serving(shared_settings, client=(peer, 1), trusted_proxies=("10.0.0.0/24",)) as client:
+        answer = await client.get(KEYED, headers={"X-Forwarded-For": written})
         assert answer.status_code == status
 
 
@@ -223,9 +227,9 @@ def basic(password: str, user: str = "me") -> str:
         ({"Authorization": f"Basic {base64.b64encode(KEY.encode()).decode()}"}, 401),
     ],
 )
-async def test_a_key_comes_in_three_ways(settings: Settings, headers: dict[str, str], status: int) -> None:
-    async with keyed(settings) as client:
-        assert (await client.get("/openapi.json", headers=headers)).status_code == status
+async def test_a_key_comes_in_three_ways(shared_settings: Settings, headers: dict[str, str], status: int) -> None:
+    async with keyed(shared_settings) as client:
+        assert (await client.get(KEYED, headers=headers)).status_code == status
 
 
 async def test_only_a_browser_that_opens_a_page_is_asked_for_a_password(settings: Settings) -> None:

@@ -121,23 +121,29 @@ async def test_four_dispatchers_share_without_doubles(
         assert set(messenger.taken.values()) == {1}
 
 
-@pytest.fixture(params=["contact", "follow_up_enrollment"])
-async def locked(request: pytest.FixtureRequest, crowd: str, database: Database) -> AsyncIterator[list[int]]:
+@pytest.fixture
+async def locked(request: pytest.FixtureRequest, database: Database) -> AsyncIterator[list[int]]:
     """The first five people, whose rows another transaction holds; it waits for nobody and ends after the test."""
-    if crowd != "webchat" and request.param == "contact":
-        pytest.skip("a claim locks enrollments only; what follows is in test_gateway_outcomes")
     column = "id" if request.param == "contact" else "contact_id"
     async with database.transaction() as connection:
         held = await connection.fetch(
             f"SELECT {column} AS id FROM {request.param} ORDER BY {column} LIMIT 5 FOR UPDATE"
         )
+        assert len(held) == 5
         yield [row["id"] for row in held]
 
 
+# For a gateway a claim locks enrollments only; what follows is in test_gateway_outcomes.
+@pytest.mark.usefixtures("crowd")
+@pytest.mark.parametrize(
+    ("kind", "locked"),
+    [("webchat", "contact"), ("webchat", "follow_up_enrollment"), ("webhook", "follow_up_enrollment")],
+    indirect=True,
+)
 async def test_nobody_waits_for_a_row_that_is_held(
     locked: list[int], context: Context, messenger: CountingMessenger, database: Database
 ) -> None:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         await Dispatcher(context, messenger).drain()
     sent_to = {row["contact_id"] for row in await rows(database, "SELECT contact_id FROM follow_up_record")}
     assert len(sent_to) == PEOPLE - len(locked)
@@ -287,7 +293,7 @@ async def test_a_lane_that_fails_does_not_cut_what_the_other_has_on_its_way(
 
     monkeypatch.setattr(store, "claim", fail_second)
     messenger = Waiting()
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         await Dispatcher(context, messenger).drain()
     assert set(messenger.taken.values()) == {1}
     await assert_everybody_has_one(database, len(messenger.taken))

@@ -47,7 +47,7 @@ needs_linux = pytest.mark.skipif(sys.platform != "linux", reason="looks into /pr
 
 def until(condition: Callable[[], bool]) -> None:
     """Waits for something that must happen, far longer than it should take."""
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 120
     while not condition():
         assert time.monotonic() < deadline, "it did not happen"
         time.sleep(0.01)
@@ -57,7 +57,7 @@ def ask(url: str, *statements: str) -> Any:
     """The value that the last statement gives."""
 
     async def run() -> Any:
-        connection = await asyncpg.connect(url.replace("+asyncpg", ""), timeout=20)
+        connection = await asyncpg.connect(url.replace("+asyncpg", ""), timeout=120)
         try:
             for statement in statements[:-1]:
                 await connection.execute(statement)
@@ -134,14 +134,14 @@ class Service:
         return self.process.stdout.readline().strip()
 
     def refusal(self) -> str:
-        return self.process.communicate(timeout=30)[1]
+        return self.process.communicate(timeout=120)[1]
 
     def kill(self, how: signal.Signals = signal.SIGKILL) -> None:
         self.process.send_signal(how)
-        self.process.communicate(timeout=30)
+        self.process.communicate(timeout=120)
 
     def end(self) -> int:
-        self.process.communicate("", timeout=30)
+        self.process.communicate("", timeout=120)
         return self.process.returncode
 
 

@@ -3,7 +3,7 @@
 import errno
 import json
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import asyncpg
@@ -53,21 +53,22 @@ def expected(path: str, status: int, *, access: bool = False) -> int:
     return 400 if status == 422 and path.startswith("/api/v1/") else status
 
 
-@pytest.fixture
-async def broken(settings: Settings) -> AsyncIterator[httpx2.AsyncClient]:
+@pytest.fixture(scope="module")
+async def broken(shared_settings: Settings) -> AsyncIterator[httpx2.AsyncClient]:
     """A client of a service whose handlers under each family fail in the way that the query names."""
-    app = create_app(settings.model_copy(update={"max_body_bytes": LIMIT}))
-    failures: dict[str, Exception] = {
-        "bug": RuntimeError("13800138000"),
-        "away": ConnectionRefusedError(),
-        "full": OSError(errno.ENOSPC, "full"),
-        "missing": NotFoundError("没有 (none)"),
-        "clash": ConflictError("已有 (taken)"),
-        "slow": TooManyRequestsError("慢 (slow)", retry_after=7),
+    app = create_app(shared_settings.model_copy(update={"max_body_bytes": LIMIT}))
+    failures: dict[str, Callable[[], Exception]] = {
+        "bug": lambda: RuntimeError("13800138000"),
+        "away": ConnectionRefusedError,
+        "full": lambda: OSError(errno.ENOSPC, "full"),
+        "missing": lambda: NotFoundError("没有 (none)"),
+        "clash": lambda: ConflictError("已有 (taken)"),
+        "slow": lambda: TooManyRequestsError("慢 (slow)", retry_after=7),
     }
 
     async def fail(how: str) -> None:
-        raise failures[how]
+        error = failures[how]()
+        raise error
 
     async def read(body: dict[str, Any]) -> dict[str, Any]:
         return body

@@ -28,7 +28,7 @@ from tests.people import rows, value
 HOUR = timedelta(hours=1)
 SECOND = timedelta(seconds=1)
 MOMENT = timedelta(microseconds=1)
-TIMEOUT_SECONDS = 0.5
+TIMEOUT_SECONDS = 2.0
 START = datetime.now(UTC).replace(microsecond=0)
 
 
@@ -467,7 +467,7 @@ async def test_a_dead_gateway_holds_up_no_other_bot(world: World, gateway: Gatew
     free = await world.add_people(40, bot=other)
     await world.enroll(*stuck, *free)
     # All that may be under way to one gateway at a time hangs, for as long as this takes.
-    context.http._timeout = timedelta(seconds=30)
+    context.http._timeout = timedelta(minutes=10)
     release = asyncio.Event()
     for contact_id in stuck:
         user = await value(world.database, "SELECT user_id FROM contact WHERE id = $1", contact_id)
@@ -475,7 +475,7 @@ async def test_a_dead_gateway_holds_up_no_other_bot(world: World, gateway: Gatew
     world.clock.advance(MOMENT)
     await world.dispatcher.tick()
     try:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while not set(free) <= set(gateway.per_contact):  # noqa: ASYNC110 - bounded, and seldom long
                 await asyncio.sleep(0.01)
         assert 0 < len(set(stuck) & set(gateway.per_contact)) < len(stuck)

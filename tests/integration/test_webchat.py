@@ -186,10 +186,12 @@ async def test_each_reader_gets_their_own_chat(remote: Client, database: Databas
     async def read(chat: str) -> list[str]:
         async with remote.stream("GET", f"{chat}/stream") as response:
             stream = Stream(response)
+            await everybody_reads.wait()
             return [(await stream.next())[2]["text"] for _ in range(2)]
 
+    everybody_reads = asyncio.Barrier(2 * len(people) + 1)
     readers = [asyncio.create_task(read(chat)) for _, chat in people for _ in range(2)]
-    await asyncio.sleep(0.2)
+    await everybody_reads.wait()
     for number in range(2):
         for contact, _ in people:
             await send(remote, contact, f"{contact} 的第{number}条")

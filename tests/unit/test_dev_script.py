@@ -179,7 +179,7 @@ def test_two_at_once_install_one_after_the_other(tmp_path: Path) -> None:
         thread.start()
         time.sleep(0.1)
         events.append("first")
-    thread.join(timeout=10)
+    thread.join(timeout=60)
     assert events == ["first", "second"]
 
 
@@ -255,6 +255,29 @@ def test_migrations_are_split_by_revision() -> None:
         "0001": "CREATE TABLE a (i int);",
         "0002": "CREATE TABLE b (i int);",
     }
+
+
+@pytest.mark.parametrize(
+    ("given", "handed_on"),
+    [
+        ([], ["--numprocesses=auto", "--dist=loadfile", "--no-loadscope-reorder"]),
+        (["-k", "reply", "--pdb"], ["-k", "reply", "--pdb"]),
+    ],
+)
+def test_all_tests_run_side_by_side_and_chosen_ones_as_they_are_asked_for(
+    given: list[str], handed_on: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    commands: list[list[str]] = []
+
+    def note(_root: Path, command: list[str], _env: dict[str, str]) -> int:
+        commands.append(command)
+        return 0
+
+    monkeypatch.setattr(dev, "call", note)
+    env = {"COVERAGE_FILE": str(tmp_path / "coverage" / "data")}
+    check, *_ = dev.test_checks(dev.Venv(tmp_path), env, given)
+    assert check.work() == 0
+    assert commands[0][-len(handed_on) - 1 :] == ["pytest", *handed_on]
 
 
 def test_summary_has_a_row_for_each_check() -> None:

@@ -18,10 +18,11 @@ from app import logs
 def out() -> Iterator[io.StringIO]:
     root = logging.getLogger()
     handlers, level = root.handlers[:], root.level
+    before = structlog.get_config()
     stream = io.StringIO()
     logs.configure("INFO", stream)
     yield stream
-    structlog.reset_defaults()
+    structlog.configure(**before)
     logging.captureWarnings(capture=False)
     root.handlers[:] = handlers
     root.setLevel(level)

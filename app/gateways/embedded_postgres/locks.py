@@ -30,14 +30,15 @@ def take(path: Path, patience: float = 0.0, stopping: threading.Event | None = N
     """
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     deadline = time.monotonic() + patience
+    stopping = stopping or threading.Event()
     while True:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            if time.monotonic() >= deadline or (stopping is not None and stopping.is_set()):
+            # A lock can only be asked for again and again: there is no request that gives up after a time.
+            if time.monotonic() >= deadline or stopping.wait(_PAUSE):
                 os.close(descriptor)
                 return None
-            time.sleep(_PAUSE)
         except OSError:
             os.close(descriptor)
             raise

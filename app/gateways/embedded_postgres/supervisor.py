@@ -4,6 +4,7 @@ import atexit
 import os
 import threading
 from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -89,14 +90,12 @@ class EmbeddedPostgres:
             EmbeddedPostgresError: it cannot run; the message says why and what to do.
         """
         self.begin()
-        try:
+        with ExitStack() as undo:
+            undo.callback(self.stop)  # also after a Ctrl-C while it starts
             self._settled.wait()
-        except BaseException:  # Ctrl-C while it starts
-            self.stop()
-            raise
-        if self._failure is not None:
-            self.stop()
-            raise self._failure
+            if self._failure is not None:
+                raise self._failure
+            undo.pop_all()
         return self.url
 
     def stop(self, timeout: float = _STOP_SECONDS) -> None:
@@ -173,13 +172,12 @@ class EmbeddedPostgres:
 
     def _first_start(self, server: Server) -> None:
         """Starts the server, if need be after making its cluster."""
-        lock = take_over(self._places.postmaster_lock, self._stopping, self._log)
-        try:
+        with ExitStack() as undo:
+            lock = take_over(self._places.postmaster_lock, self._stopping, self._log)
+            undo.callback(os.close, lock)
             server.fresh = cluster.initialise(server.installation, lock, self._stopping)
             cluster.adopt(server.installation)
-        except BaseException:
-            os.close(lock)
-            raise
+            undo.pop_all()  # `start` closes it from here on
         socket_directory = server.start(lock, self._stopping)
         query = f"host={quote(str(socket_directory))}&port={PORT}"
         self._url = f"postgresql+asyncpg://{cluster.SUPERUSER}@/{DATABASE}?{query}"

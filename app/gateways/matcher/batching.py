@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Final
 
 import numpy as np
-from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+from threadpoolctl import threadpool_limits
 
 from app.gateways.matcher.encoders import Encoder, Vectors, best_encoder
 from app.gateways.matcher.index import Index, Match
