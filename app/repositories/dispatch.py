@@ -18,19 +18,13 @@ from app.repositories import audit
 Row: TypeAlias = asyncpg.Record
 Watermark: TypeAlias = tuple[datetime, int]
 
+# What a look reads; each column costs both sides, twenty thousand times a second.
 _COLUMNS = """
-    e.id, e.contact_id, e.bot_id, e.config_id, e.state, e.reason, e.due_at, e.opening_pending, e.opening_at, e.day,
+    e.id, e.contact_id, e.config_id, e.state, e.reason, e.due_at, e.opening_pending, e.opening_at, e.day,
     e.after_order, e.after_script_id, e.rotation_order, e.rotation_script_id, e.sequence, e.open_record_id,
-    e.failures, e.enrolled_at,
-    c.user_id, c.name, c.position, c.muted, c.do_not_contact, c.last_sent_at, c.takeover_until, c.review_hold_until,
-    r.status AS open_status, r.reserved_at AS open_reserved_at, r.script_id AS open_script_id,
-    r.day_number AS open_day_number, r.content AS open_content, r.key AS open_key, r.attempts AS open_attempts
+    e.enrolled_at, c.name, c.position, c.muted, c.do_not_contact, c.last_sent_at, c.takeover_until, c.review_hold_until
 """
-_FROM = """
-    FROM follow_up_enrollment e
-    JOIN contact c ON c.id = e.contact_id
-    LEFT JOIN follow_up_record r ON r.id = e.open_record_id
-"""
+_FROM = "FROM follow_up_enrollment e JOIN contact c ON c.id = e.contact_id"
 
 _DUE_BOTS = """
     SELECT b.id, b.delivery_kind, b.url, b.secret, b.idempotent, b.rate_per_second, b.inbox_url
@@ -65,10 +59,16 @@ _CLAIM = """
 """
 
 _LOCK_CLAIMED = f"""
-    SELECT {_COLUMNS} {_FROM}
+    SELECT {_COLUMNS}, e.failures, c.user_id {_FROM}
     WHERE e.id = ANY($1::bigint[]) AND e.claim_token = $2
     ORDER BY e.id
     FOR NO KEY UPDATE OF e, c SKIP LOCKED
+"""
+
+# Read behind the lock, and only for the few that have one.
+_OPEN_RECORDS = """
+    SELECT id, status, reserved_at, script_id, day_number, content, key, attempts
+    FROM follow_up_record WHERE id = ANY($1::bigint[])
 """
 
 # What colleagues wrote by hand on the platform counts too; it stands among a person's last messages.
@@ -92,10 +92,10 @@ _RECENT_SENDS = """
 _SEND_INPUT = """
     WITH input AS (
         SELECT * FROM unnest($3::bigint[], $4::bigint[], $5::int[], $6::uuid[], $7::text[], $8::int[])
-            AS t(enrollment_id, contact_id, sequence, key, content, move)
-        JOIN unnest($9::bigint[], $10::bigint[], $11::int[], $12::text[], $13::int[], $14::int[], $15::bigint[],
-                    $16::int[], $17::bigint[], $18::timestamptz[], $19::text[])
-            WITH ORDINALITY AS m(config_id, script_id, day_number, kind, next_day, after_order, after_script_id,
+            AS t(enrollment_id, contact_id, sequence, key, own_text, move)
+        JOIN unnest($9::bigint[], $10::bigint[], $11::int[], $12::text[], $13::text[], $14::int[], $15::int[],
+                    $16::bigint[], $17::int[], $18::bigint[], $19::timestamptz[], $20::text[])
+            WITH ORDINALITY AS m(config_id, script_id, day_number, kind, text, next_day, after_order, after_script_id,
                                  rotation_order, rotation_script_id, next_due_at, next_reason, number)
             ON m.number = t.move
     )
@@ -117,8 +117,8 @@ _AUDIT = """
 _SEND_WEBCHAT = f"""
     {_SEND_INPUT}, record AS (
         {_INSERT_RECORDS}
-        SELECT $1, contact_id, enrollment_id, sequence, config_id, script_id, day_number, kind, 'sent', key, content,
-               $2, $2, 1
+        SELECT $1, contact_id, enrollment_id, sequence, config_id, script_id, day_number, kind, 'sent', key,
+               coalesce(own_text, text), $2, $2, 1
         FROM input
         RETURNING id, contact_id, enrollment_id, kind, content
     ), audit AS (
@@ -147,7 +147,7 @@ _RESERVE = f"""
     {_SEND_INPUT}, record AS (
         {_INSERT_RECORDS}
         SELECT $1, contact_id, enrollment_id, sequence, config_id, script_id, day_number, kind, 'reserved', key,
-               content, $2, NULL, 1
+               coalesce(own_text, text), $2, NULL, 1
         FROM input
         RETURNING id, contact_id, enrollment_id, sequence, kind
     ), audit AS (
@@ -189,10 +189,25 @@ class Outgoing(NamedTuple):
     enrollment_id: int
     contact_id: int
     sequence: int
-    key: uuid.UUID
-    content: str
+    key: str
+    """A UUID in hexadecimal digits."""
+    own_text: str | None
+    """Its text, where that is not everybody's at this move."""
     move: int
     """Which of the batch's moves this is, counted from 1."""
+
+
+class OpenRecord(NamedTuple):
+    """A record that stands between an enrollment and its next step; fields in the order of the statement."""
+
+    id: int
+    status: str
+    reserved_at: datetime
+    script_id: int | None
+    day_number: int | None
+    content: str
+    key: uuid.UUID
+    attempts: int
 
 
 class Recent(NamedTuple):
@@ -226,6 +241,7 @@ class Move(NamedTuple):
     script_id: int | None
     day_number: int | None
     kind: str
+    text: str
     place: NextPlace
 
 
@@ -293,6 +309,13 @@ async def recent_sends(
         return {}
     rows = await connection.fetch(_RECENT_SENDS, contact_ids, since)
     return {row["contact_id"]: Recent(tuple(row["moments"]), row["last_automatic_at"]) for row in rows}
+
+
+async def open_records(connection: asyncpg.Connection, record_ids: Sequence[int]) -> dict[int, OpenRecord]:
+    """Return records by id, of enrollments whose rows are locked."""
+    if not record_ids:
+        return {}
+    return {row["id"]: OpenRecord(*row) for row in await connection.fetch(_OPEN_RECORDS, record_ids)}
 
 
 async def send_webchat(

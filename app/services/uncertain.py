@@ -58,8 +58,7 @@ async def count_as_sent(
     passed = []
     for row in rows:
         script = scripts.get(row["open_script_id"])
-        place = place_after_open(
-            row, sequences[row["config_id"]], limits, script_of(script) if script is not None else None, now
-        )
+        passing = (None if script is None else script_of(script), row["open_day_number"])
+        place = place_after_open(row, passing, sequences[row["config_id"]], limits, now)
         passed.append((row["id"], place))
     await results.write_passed(connection, now, passed)

@@ -1,7 +1,8 @@
 """Which script comes next, from the scripts of a config and a person's progress in it."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import NamedTuple
 
 Place = tuple[int, int]
 """(order, script id): the place of a script within its day."""
@@ -23,21 +24,7 @@ class Script:
         return (self.order, self.id)
 
 
-@dataclass(frozen=True, slots=True)
-class Sequence:
-    """A config as the state machine sees it; ``tail`` are the day-0 scripts."""
-
-    config_id: int
-    is_active: bool
-    is_deleted: bool
-    opening: str
-    days: Mapping[int, tuple[Script, ...]]
-    tail: tuple[Script, ...]
-    day_numbers: tuple[int, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Progress:
+class Progress(NamedTuple):
     """How far a person is: the day counter, the last place sent within it, the last day-0 place sent."""
 
     day: int = 1
@@ -54,6 +41,21 @@ class Step:
     content: str
     following: Progress
     """The progress once this message has left."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sequence:
+    """A config as the state machine sees it; ``tail`` are the day-0 scripts."""
+
+    config_id: int
+    is_active: bool
+    is_deleted: bool
+    opening: str
+    days: Mapping[int, tuple[Script, ...]]
+    tail: tuple[Script, ...]
+    day_numbers: tuple[int, ...]
+    known_steps: dict[Progress, Step | None] = field(default_factory=dict, compare=False, repr=False)
+    """What was found out already: many people stand at the same place."""
 
 
 def build_sequence(
@@ -77,6 +79,13 @@ def build_sequence(
 
 def next_step(progress: Progress, sequence: Sequence) -> Step | None:
     """Return the next script of a sequence, or None where it has come to its end."""
+    known = sequence.known_steps
+    if progress not in known:
+        known[progress] = _find_step(progress, sequence)
+    return known[progress]
+
+
+def _find_step(progress: Progress, sequence: Sequence) -> Step | None:
     scripts = sequence.days.get(progress.day, ())
     for index, script in enumerate(scripts):
         if progress.after is None or script.place > progress.after:
@@ -89,13 +98,13 @@ def next_step(progress: Progress, sequence: Sequence) -> Step | None:
             return Step(script, progress.day, script.content, following)
     if progress.after is not None:
         # Scripts of this day were sent and the rest is gone: the day is over.
-        return next_step(Progress(progress.day + 1, None, progress.rotation), sequence)
+        return _find_step(Progress(progress.day + 1, None, progress.rotation), sequence)
     if sequence.tail:
         return _rotate(progress, sequence)
     later = next((day for day in sequence.day_numbers if day > progress.day), None)
     if later is None:
         return None
-    return next_step(Progress(later, None, progress.rotation), sequence)
+    return _find_step(Progress(later, None, progress.rotation), sequence)
 
 
 def _rotate(progress: Progress, sequence: Sequence) -> Step:

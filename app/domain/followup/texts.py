@@ -36,9 +36,14 @@ def check_variables(content: str) -> None:
         raise UnknownVariableError("变量括号不成对,应写作 {{name}} 或 {{name|您}} (unbalanced braces)")
 
 
+def has_variables(content: str) -> bool:
+    """Tell whether a text is another one for each person."""
+    return "{{" in content
+
+
 def render(content: str, values: Mapping[str, str | None]) -> str:
     """Fill in a text; never leaves a hole (``MissingVariableError`` instead)."""
-    if "{{" not in content:
+    if not has_variables(content):
         return content
 
     def value_of(match: re.Match[str]) -> str:

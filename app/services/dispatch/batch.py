@@ -3,7 +3,6 @@
 from collections.abc import Sequence as Rows
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from uuid import UUID
 
 import asyncpg
 
@@ -11,8 +10,8 @@ from app.config import Settings
 from app.domain.followup import End, Limits, Progress, Send, Sequence, Step, Wait
 from app.repositories import dispatch as store
 from app.repositories import sequences as sequence_store
-from app.repositories.dispatch import Move, NextPlace, Outgoing, Row, Settled
-from app.services.dispatch.looks import NOTHING_RECENT, Look, Rules, look, place_after
+from app.repositories.dispatch import Move, Outgoing, Row, Settled
+from app.services.dispatch.looks import NOTHING_RECENT, Look, OpenSend, Rules, look, place_after
 from app.services.sequences import load_sequences, script_of
 
 DAY = timedelta(hours=24)
@@ -41,26 +40,33 @@ async def assess(
     )
     written_to = [row["contact_id"] for row in rows if row["last_sent_at"] and row["last_sent_at"] > now - DAY]
     recent = await store.recent_sends(connection, written_to, now - DAY)
-    open_ids = [row["open_script_id"] for row in rows if row["open_script_id"] is not None]
-    scripts = await sequence_store.load_scripts(connection, open_ids) if open_ids else {}
     rules = Rules(limits, timedelta(hours=settings.unknown_hold_hours), is_idempotent)
-    looks = []
-    for row in rows:
-        script_row = scripts.get(row["open_script_id"])
-        looks.append(
-            (
+    opens = await _open_sends(connection, [row["open_record_id"] for row in rows if row["open_record_id"]])
+    looks = [
+        (
+            row,
+            look(
                 row,
-                look(
-                    row,
-                    sequences.get(row["config_id"]),
-                    rules,
-                    recent.get(row["contact_id"], NOTHING_RECENT),
-                    script_of(script_row) if script_row else None,
-                    now,
-                ),
-            )
+                sequences.get(row["config_id"]),
+                rules,
+                recent.get(row["contact_id"], NOTHING_RECENT),
+                opens.get(row["open_record_id"]) if opens else None,
+                now,
+            ),
         )
+        for row in rows
+    ]
     return Assessed(looks, sequences)
+
+
+async def _open_sends(connection: asyncpg.Connection, record_ids: Rows[int]) -> dict[int | None, OpenSend]:
+    if not record_ids:
+        return {}
+    records = await store.open_records(connection, record_ids)
+    script_ids = [record.script_id for record in records.values() if record.script_id is not None]
+    scripts = await sequence_store.load_scripts(connection, script_ids)
+    texts = {script_id: script_of(row) for script_id, row in scripts.items()}
+    return {record.id: OpenSend(record, texts.get(record.script_id or 0)) for record in records.values()}
 
 
 def settled_of(row: Row, decision: Wait | End) -> Settled:
@@ -91,24 +97,21 @@ class Moves:
         if number is None:
             place = place_after(step, self._sequences[config_id], self._limits, self._now)
             kind = "script" if step.script else "opening"
-            self.all.append(Move(config_id, script_id, step.day_number, kind, place))
+            self.all.append(Move(config_id, script_id, step.day_number, kind, step.content, place))
             number = self._numbers[key] = len(self.all)
         return number
 
-    def outgoing(self, row: Row, decision: Send, key: UUID) -> Outgoing:
-        """Return the record that a decision to send makes."""
+    def outgoing(self, row: Row, decision: Send, key: str) -> Outgoing:
+        """Return the record that a decision to send makes; ``key`` is a UUID in hexadecimal digits."""
+        step, text = decision.step, decision.text
         return Outgoing(
             row["id"],
             row["contact_id"],
             row["sequence"] + 1,
             key,
-            decision.text,
-            self.number_of(row["config_id"], decision.step),
+            None if text is step.content else text,
+            self.number_of(row["config_id"], step),
         )
-
-    def place_of(self, outgoing: Outgoing) -> NextPlace:
-        """Return where the enrollment stands after this message."""
-        return self.all[outgoing.move - 1].place
 
 
 __all__ = ["Assessed", "Moves", "assess", "settled_of"]

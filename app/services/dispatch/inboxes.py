@@ -33,7 +33,7 @@ async def ask_first(
     async with context.database.transaction() as connection:
         rows = await dispatch_store.lock_claimed(connection, lease.ids, lease.token)
         assessed = await assess(connection, rows, context.settings, limits, is_idempotent=channel.idempotent, now=now)
-    return await _ask(context, messenger, channel, [row for row, found in assessed.looks if _asks_first(row, found)])
+    return await _ask(context, messenger, channel, [row for row, found in assessed.looks if _asks_first(found)])
 
 
 def unless_unreachable(row: Row, look: Look, unreachable: frozenset[int], now: datetime) -> Look:
@@ -43,11 +43,11 @@ def unless_unreachable(row: Row, look: Look, unreachable: frozenset[int], now: d
     return look
 
 
-def _asks_first(row: Row, found: Look) -> bool:
+def _asks_first(found: Look) -> bool:
     """Tell whether a look is about to send something that an answer in the inbox would stop; an opening is not."""
     if isinstance(found, Send):
         return found.step.script is not None
-    return isinstance(found, Retry) and row["open_script_id"] is not None
+    return isinstance(found, Retry) and found.record.script_id is not None
 
 
 async def _ask(context: Context, messenger: Messenger, channel: Channel, rows: Sequence[Row]) -> frozenset[int]:

@@ -21,7 +21,7 @@ from app.domain.followup import (
     decide,
     passed,
 )
-from app.repositories.dispatch import NextPlace, Recent
+from app.repositories.dispatch import NextPlace, OpenRecord, Recent
 
 Row = Mapping[str, Any]
 NOTHING_RECENT = Recent()
@@ -42,7 +42,7 @@ class Uncertain:
 class Retry:
     """An uncertain message of a gateway that declared itself idempotent: the same record goes out again."""
 
-    record_id: int
+    record: OpenRecord
     place: NextPlace
     """Where the enrollment stands once it left."""
 
@@ -57,6 +57,23 @@ class CountsAsSent:
 Look = Decision | Uncertain | Retry | CountsAsSent
 
 
+OpenPlace = tuple[Script | None, int | None]
+"""Script (as it is now; none for an opening) and day of a record that is open."""
+
+
+@dataclass(frozen=True, slots=True)
+class OpenSend:
+    """What stands between an enrollment and its next step."""
+
+    record: OpenRecord
+    script: Script | None
+
+    @property
+    def place(self) -> OpenPlace:
+        """What the sequence moves past when it counts as sent."""
+        return self.script, self.record.day_number
+
+
 @dataclass(frozen=True, slots=True)
 class Rules:
     """What a look needs beside the row."""
@@ -68,28 +85,30 @@ class Rules:
 
 def progress_of(row: Row) -> Progress:
     """Read how far an enrollment is."""
-    after = None if row["after_script_id"] is None else (row["after_order"], row["after_script_id"])
-    rotation = None if row["rotation_script_id"] is None else (row["rotation_order"], row["rotation_script_id"])
+    after_id, rotation_id = row["after_script_id"], row["rotation_script_id"]
+    after = None if after_id is None else (row["after_order"], after_id)
+    rotation = None if rotation_id is None else (row["rotation_order"], rotation_id)
     return Progress(row["day"], after, rotation)
 
 
 def facts_of(row: Row, recent: Recent, unknown_until: datetime | None = None) -> Facts:
     """Read what the rules want to know of an enrollment and its person."""
+    # In the order of the fields: names would double what this costs.
     return Facts(
-        progress=progress_of(row),
-        opening_pending=row["opening_pending"],
-        opening_at=row["opening_at"],
-        enrolled_at=row["enrolled_at"],
-        last_sent_at=row["last_sent_at"],
-        last_automatic_at=recent.last_automatic_at,
-        recent_sends=recent.moments,
-        unknown_until=unknown_until,
-        review_hold_until=row["review_hold_until"],
-        takeover_until=row["takeover_until"],
-        muted=row["muted"],
-        do_not_contact=row["do_not_contact"],
-        name=row["name"],
-        position=row["position"],
+        progress_of(row),
+        row["opening_pending"],
+        row["opening_at"],
+        row["enrolled_at"],
+        row["last_sent_at"],
+        recent.last_automatic_at,
+        recent.moments,
+        unknown_until,
+        row["review_hold_until"],
+        row["takeover_until"],
+        row["muted"],
+        row["do_not_contact"],
+        row["name"],
+        row["position"],
     )
 
 
@@ -98,16 +117,16 @@ def look(
     sequence: Sequence | None,
     rules: Rules,
     recent: Recent,
-    open_script: Script | None,
+    open_send: OpenSend | None,
     now: datetime,
 ) -> Look:
-    """Decide what to do with a due enrollment; ``open_script`` is the script of its uncertain record, if any."""
+    """Decide what to do with a due enrollment; ``open_send`` stands between it and its next step, if anything does."""
     if sequence is None:
         return Wait(Reason.NO_MATCHING_CONFIG, None)
     unknown_until = None
-    if row["open_record_id"] is not None and row["open_status"] in {"reserved", "unknown"}:
-        unknown_until = row["open_reserved_at"] + rules.unknown_hold
-        settled = _settle_open(row, sequence, rules, open_script, unknown_until, now)
+    if open_send is not None and open_send.record.status in {"reserved", "unknown"}:
+        unknown_until = open_send.record.reserved_at + rules.unknown_hold
+        settled = _settle_open(row, sequence, rules, open_send, unknown_until, now)
         if settled is not None:
             return settled
     return decide(facts_of(row, recent, unknown_until), sequence, rules.limits, now)
@@ -117,33 +136,33 @@ def _settle_open(
     row: Row,
     sequence: Sequence,
     rules: Rules,
-    open_script: Script | None,
+    open_send: OpenSend,
     until: datetime,
     now: datetime,
 ) -> Look | None:
+    record = open_send.record
     if rules.is_idempotent and now < until:
         for barrier in blockers(facts_of(row, NOTHING_RECENT), sequence, rules.limits, now):
             if isinstance(barrier, End) or barrier.until is None or barrier.reason in _HOLDS_REPEATS:
                 return barrier
-        return Retry(row["open_record_id"], place_after_open(row, sequence, rules.limits, open_script, now))
-    if row["open_status"] == "reserved":
-        return Uncertain(row["open_record_id"], max(until, now))
+        return Retry(record, place_after_open(row, open_send.place, sequence, rules.limits, now))
+    if record.status == "reserved":
+        return Uncertain(record.id, max(until, now))
     if now < until:
         return None
-    return CountsAsSent(place_after_open(row, sequence, rules.limits, open_script, now))
+    return CountsAsSent(place_after_open(row, open_send.place, sequence, rules.limits, now))
 
 
-def place_after_open(
-    row: Row, sequence: Sequence, limits: Limits, open_script: Script | None, now: datetime
-) -> NextPlace:
+def place_after_open(row: Row, place: OpenPlace, sequence: Sequence, limits: Limits, now: datetime) -> NextPlace:
     """Return where an enrollment stands once its open record counts as sent; it is looked at again at once.
 
     The interval runs from when the record was tried, and may be over: the next look decides.
     """
+    script, day_number = place
     progress = progress_of(row)
-    if open_script is not None:
-        progress = passed(progress, row["open_day_number"], open_script, sequence)
-    step = Step(open_script, row["open_day_number"], "", progress)
+    if script is not None and day_number is not None:
+        progress = passed(progress, day_number, script, sequence)
+    step = Step(script, day_number, "", progress)
     return place_after(step, sequence, limits, now)._replace(due_at=now)
 
 

@@ -76,13 +76,15 @@ async def _write(
     refused: list[Settled] = []
     uncertain: list[tuple[Row, Uncertain]] = []
     passed: list[tuple[int, NextPlace]] = []
+    keys = iter(context.ids.uuids(len(rows)))
     for row, look in assessed.looks:
-        match inboxes.unless_unreachable(row, look, unreachable, now):
-            case Send() as found:
-                sends.append(moves.outgoing(row, found, context.ids.uuid()))
-            case (Wait() | End()) as found:
+        found = inboxes.unless_unreachable(row, look, unreachable, now) if unreachable else look
+        match found:
+            case Send():
+                sends.append(moves.outgoing(row, found, next(keys)))
+            case Wait() | End():
                 refused.append(settled_of(row, found))
-            case Uncertain() as found:
+            case Uncertain():
                 uncertain.append((row, found))
             case CountsAsSent(place):
                 passed.append((row["id"], place))
@@ -90,13 +92,13 @@ async def _write(
                 raise AssertionError("a web chat retries nothing")
     await store.send_webchat(connection, bot_id, now, sends, moves.all)
     await store.settle(connection, now, refused)
-    await write_uncertain(connection, now, uncertain)
+    await write_uncertain(connection, bot_id, now, uncertain)
     await results.write_passed(connection, now, passed)
     return len(sends)
 
 
 async def write_uncertain(
-    connection: asyncpg.Connection, now: datetime, uncertain: list[tuple[Row, Uncertain]]
+    connection: asyncpg.Connection, bot_id: int, now: datetime, uncertain: list[tuple[Row, Uncertain]]
 ) -> None:
     """Mark messages whose process died with them as unknown, and tell those who listen."""
     if not uncertain:
@@ -114,5 +116,5 @@ async def write_uncertain(
         connection,
         now,
         "send_unknown",
-        [(row["bot_id"], row["contact_id"], {"record_id": found.record_id}) for row, found in uncertain],
+        [(bot_id, row["contact_id"], {"record_id": found.record_id}) for row, found in uncertain],
     )

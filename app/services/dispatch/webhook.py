@@ -8,6 +8,7 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from uuid import UUID
 
 import asyncpg
 import structlog
@@ -27,7 +28,7 @@ from app.gateways.messenger import (
 )
 from app.repositories import audit, contacts, results
 from app.repositories import dispatch as store
-from app.repositories.dispatch import NextPlace, Outgoing, Row, Settled
+from app.repositories.dispatch import Move, NextPlace, OpenRecord, Outgoing, Row, Settled
 from app.repositories.results import Released
 from app.services.context import Context
 from app.services.dispatch import inboxes, leases
@@ -54,11 +55,8 @@ class Reserved:
     delivery: Delivery
     place: NextPlace
     """Where the enrollment stands once it left."""
-
-    @property
-    def is_repeat(self) -> bool:
-        """Whether this record was tried before."""
-        return bool(self.row["open_record_id"] == self.record_id)
+    tries_before: int = 0
+    """How often this very record was tried."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,54 +109,54 @@ async def _reserve(
         refused: list[Settled] = []
         uncertain: list[tuple[Row, Uncertain]] = []
         passed: list[tuple[int, NextPlace]] = []
-        retried: list[tuple[Row, NextPlace]] = []
+        retried: list[tuple[Row, Retry]] = []
+        keys = iter(context.ids.uuids(len(rows)))
         for row, look in assessed.looks:
             found = inboxes.unless_unreachable(row, look, unreachable, now)
             match found:
                 case Send():
-                    sends.append((row, moves.outgoing(row, found, context.ids.uuid())))
+                    sends.append((row, moves.outgoing(row, found, next(keys))))
                 case Wait() | End():
                     refused.append(settled_of(row, found))
                 case Uncertain():
                     uncertain.append((row, found))
                 case CountsAsSent(place):
                     passed.append((row["id"], place))
-                case Retry(place=place):
-                    retried.append((row, place))
+                case Retry():
+                    retried.append((row, found))
         record_ids = await store.reserve(
             connection, channel.bot_id, now, [outgoing for _row, outgoing in sends], moves.all
         )
         await store.settle(connection, now, refused)
-        await write_uncertain(connection, now, uncertain)
+        await write_uncertain(connection, channel.bot_id, now, uncertain)
         await results.write_passed(connection, now, passed)
         if channel.idempotent:
             # Its tries are over and nobody knows: only now is it somebody's business.
-            await _tell_unknown(
-                connection, [row for row, look in assessed.looks if isinstance(look, CountsAsSent)], now
-            )
-        await results.mark_retried(connection, now, [row["open_record_id"] for row, _ in retried])
+            told = [row for row, look in assessed.looks if isinstance(look, CountsAsSent)]
+            await _tell_unknown(connection, channel.bot_id, told, now)
+        await results.mark_retried(connection, now, [retry.record.id for _, retry in retried])
     await leases.hand_back(context, lease, {row["id"] for row in rows})
     return [
-        Reserved(row, record_ids[row["id"]], _delivery(row, record_ids[row["id"]], outgoing), moves.place_of(outgoing))
-        for row, outgoing in sends
-    ] + [Reserved(row, row["open_record_id"], _repeated(row), place) for row, place in retried]
+        _reserved(row, record_ids[row["id"]], outgoing, moves.all[outgoing.move - 1]) for row, outgoing in sends
+    ] + [
+        Reserved(row, retry.record.id, _repeated(row, retry.record), retry.place, retry.record.attempts)
+        for row, retry in retried
+    ]
 
 
-async def _tell_unknown(connection: asyncpg.Connection, rows: Sequence[Row], now: datetime) -> None:
-    await add_events(
-        connection,
-        now,
-        "send_unknown",
-        [(row["bot_id"], row["contact_id"], {"record_id": row["open_record_id"]}) for row in rows],
-    )
+async def _tell_unknown(connection: asyncpg.Connection, bot_id: int, rows: Sequence[Row], now: datetime) -> None:
+    subjects = [(bot_id, row["contact_id"], {"record_id": row["open_record_id"]}) for row in rows]
+    await add_events(connection, now, "send_unknown", subjects)
 
 
-def _delivery(row: Row, record_id: int, outgoing: Outgoing) -> Delivery:
-    return Delivery(record_id, row["contact_id"], row["user_id"], outgoing.content, str(outgoing.key))
+def _reserved(row: Row, record_id: int, outgoing: Outgoing, move: Move) -> Reserved:
+    text = move.text if outgoing.own_text is None else outgoing.own_text
+    delivery = Delivery(record_id, row["contact_id"], row["user_id"], text, str(UUID(outgoing.key)))
+    return Reserved(row, record_id, delivery, move.place)
 
 
-def _repeated(row: Row) -> Delivery:
-    return Delivery(row["open_record_id"], row["contact_id"], row["user_id"], row["open_content"], str(row["open_key"]))
+def _repeated(row: Row, record: OpenRecord) -> Delivery:
+    return Delivery(record.id, row["contact_id"], row["user_id"], record.content, str(record.key))
 
 
 async def _deliver(
@@ -218,13 +216,13 @@ async def write_outcomes(context: Context, channel: Channel, outcomes: list[tupl
                 sent.append((item.record_id, item.row["id"], item.place))
             case Unknown(error):
                 if channel.idempotent:
-                    unknown.append((item.record_id, error, now + pause_after(item.row["open_attempts"] or 1)))
+                    unknown.append((item.record_id, error, now + pause_after(item.tries_before or 1)))
                 else:
                     unknown.append((item.record_id, error, now + hold))
                     told.append((channel.bot_id, item.row["contact_id"], {"record_id": item.record_id}))
-            case NotSent(error, seconds) if item.is_repeat:
+            case NotSent(error, seconds) if item.tries_before:
                 # An earlier try may have arrived: another record would be another message.
-                tried = pause_after(item.row["open_attempts"] or 1)
+                tried = pause_after(item.tries_before)
                 unknown.append((item.record_id, error, now + (timedelta(seconds=seconds) if seconds else tried)))
             case _:
                 released.append(released_of(item, outcome, now))

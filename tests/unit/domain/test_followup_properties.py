@@ -126,7 +126,7 @@ def keeps_distance(facts: Facts, planned: PlannedSend, case: Case) -> bool:
     if planned.script_id is None:
         return keeps_gap
     text: Script = scripts[planned.script_id]
-    is_first = text.day_number == 1 and facts.progress == replace(facts.progress, day=1, after=None)
+    is_first = text.day_number == 1 and facts.progress[:2] == (1, None)
     if is_first and opening is not None and last == opening:
         return planned.at - opening >= case.limits.first_wait
     keeps_gap |= is_first and opening is not None and automatic == opening
