@@ -6,42 +6,52 @@ A lone item waits for nobody: batches are as large as the queue that forms by it
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from contextvars import Context
-from typing import Generic, TypeVar
+from typing import Generic, TypeVar, cast
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 
 class Gathering(Generic[Item, Result]):
-    """Hands items to ``work`` in batches, one batch at a time, in the order in which they came."""
+    """Hands items to ``work`` in batches, in the order in which they came."""
 
-    def __init__(self, work: Callable[[Sequence[Item]], Awaitable[Sequence[Result]]], *, most: int, name: str) -> None:
+    def __init__(
+        self,
+        work: Callable[[Sequence[Item]], Awaitable[Sequence[Result]]],
+        *,
+        most: int,
+        name: str,
+        at_once: int = 1,
+    ) -> None:
         """Prepare for items.
 
         Args:
             work: What is done with a batch; returns a result for each item, in their order.
             most: The largest batch.
-            name: Of the task, for whoever looks at those that run.
+            name: Of the tasks, for whoever looks at those that run.
+            at_once: How many batches may be under way at a time, where one mostly waits for something.
         """
         self._work = work
         self._most = most
         self._name = name
+        self._at_once = at_once
         self._waiting: list[tuple[Item, asyncio.Future[Result]]] = []
-        self._worker: asyncio.Task[None] | None = None
+        self._workers: set[asyncio.Task[None]] = set()
 
     async def __call__(self, item: Item) -> Result:
         """Have an item worked on; raises what ``work`` raised for the batch. Whoever gives up waiting is left out."""
         result: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
         self._waiting.append((item, result))
-        if self._worker is None:
+        if len(self._workers) < self._at_once:
             # In a context of its own: it works for many, and must not log under the name of the first one's request.
-            self._worker = asyncio.create_task(self._run(), name=self._name, context=Context())
+            worker = asyncio.create_task(self._run(), name=self._name, context=Context())
+            self._workers.add(worker)
         return await result
 
     async def aclose(self) -> None:
         """Finish what is waiting."""
-        if self._worker is not None:
-            await self._worker
+        while self._workers:
+            await asyncio.wait(tuple(self._workers))
 
     async def _run(self) -> None:
         try:
@@ -51,7 +61,8 @@ class Gathering(Generic[Item, Result]):
                 if batch:
                     await self._answer(batch)
         finally:
-            self._worker = None
+            # At once, and not when the loop comes to it: what is asked for in between needs a worker of its own.
+            self._workers.discard(cast("asyncio.Task[None]", asyncio.current_task()))
 
     async def _answer(self, batch: Sequence[tuple[Item, asyncio.Future[Result]]]) -> None:
         try:

@@ -6,6 +6,7 @@ at which a bot should answer and suggest. Run the script again after changing an
 """
 
 import math
+from operator import mul
 from typing import Final, NamedTuple
 
 
@@ -106,6 +107,6 @@ FITTED: Final[dict[bool, Weights]] = {
 
 def confidence(signals: Signals, weights: Weights) -> float:
     """Give the confidence of an entry for a query that is not word for word one of its questions: 0..0.99."""
-    total = weights.bias + sum(w * s for w, s in zip(weights.signals, signals, strict=True))
+    total = weights.bias + sum(map(mul, weights.signals, signals))
     logit = max(-30.0, min(30.0, weights.steepness * total + weights.shift))
     return min(HIGHEST, 1 / (1 + math.exp(-logit)))

@@ -32,6 +32,8 @@ from app.services.transactions import RacedError, in_transaction
 log = structlog.get_logger(__name__)
 
 MOST_TOGETHER: Final = 32
+COMMITS_AT_ONCE: Final = 4
+"""A commit waits for the disk, and PostgreSQL writes several commits together."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +79,7 @@ class Conversations:
 
     def __init__(self, context: Context) -> None:
         self._context = context
-        self._together = Gathering(self._take_together, most=MOST_TOGETHER, name="turns")
+        self._together = Gathering(self._take_together, most=MOST_TOGETHER, name="turns", at_once=COMMITS_AT_ONCE)
 
     async def converse(self, knowledge: Knowledge, bot: asyncpg.Record, asked: Asked) -> Turn:
         """Take a question in and answer it; while muted the question is stored and nothing goes out."""
