@@ -183,6 +183,23 @@ def test_characters_step_in_where_the_package_is_missing(monkeypatch: pytest.Mon
     assert best_encoder().name == "char-1-2"
 
 
+def test_what_is_below_the_floor_is_not_looked_at(model: Encoder) -> None:
+    index = Index(model)
+    index.upsert(questions(model))
+    texts = ["怎么申请发票", "怎么修改地址", "怎么开发票"]
+    vectors = model.encode(texts)
+    whole = index.search_many(texts, vectors)
+    floors = [whole[0][1].confidence, 0.0, 1.0]
+    cut = index.search_many(texts, vectors, floors)
+    for all_of_them, some, floor in zip(whole, cut, floors, strict=True):
+        assert some == all_of_them[: len(some)]
+        assert [match for match in some if match.confidence >= floor] == [
+            match for match in all_of_them if match.confidence >= floor
+        ]
+    assert len(cut[1]) == len(whole[1]) == 5
+    assert len(cut[2]) == (5 if model.lexical else 1), "the same text, and nobody looked further"
+
+
 async def test_queries_at_once_get_the_answers_of_single_ones(model: Encoder) -> None:
     matcher = Matcher(model)
     indexes = [matcher.index(), matcher.index()]

@@ -17,7 +17,7 @@ LARGEST_BATCH: Final = 32
 ENCODE_CHUNK: Final = 64
 """An import hands over so many texts at a time, so that queries get their turn in between."""
 
-_Query = tuple[str, Index]
+_Query = tuple[str, Index, float]
 
 
 class Matcher:
@@ -51,14 +51,14 @@ class Matcher:
             parts.append(await loop.run_in_executor(self._thread, self.encoder.encode, chunk))
         return np.concatenate(parts)
 
-    async def search(self, index: Index, text: str) -> list[Match]:
-        """Rank the entries of an index for a query, the surest first.
+    async def search(self, index: Index, text: str, floor: float = 0.0) -> list[Match]:
+        """Rank the entries of an index for a query, the surest first; those below ``floor`` may be left out.
 
         Raises:
             InvalidInputError: The text is empty.
 
         """
-        return await self._queries((clean(text), index))
+        return await self._queries((clean(text), index, floor))
 
     async def aclose(self) -> None:
         """Finish what is under way and end the thread."""
@@ -70,14 +70,15 @@ class Matcher:
 
     def _search(self, batch: Sequence[_Query]) -> list[list[Match]]:
         """Encode all at once, then search index by index."""
-        vectors = self.encoder.encode([text for text, _ in batch])
+        vectors = self.encoder.encode([text for text, _, _ in batch])
         places: dict[int, list[int]] = {}
-        for place, (_, index) in enumerate(batch):
+        for place, (_, index, _) in enumerate(batch):
             places.setdefault(id(index), []).append(place)
         results: list[list[Match]] = [[] for _ in batch]
         for group in places.values():
             index = batch[group[0]][1]
-            found = index.search_many([batch[place][0] for place in group], vectors[group])
+            texts, floors = [batch[place][0] for place in group], [batch[place][2] for place in group]
+            found = index.search_many(texts, vectors[group], floors)
             for place, matches in zip(group, found, strict=True):
                 results[place] = matches
         return results

@@ -62,11 +62,12 @@ class _Row:
 
 @dataclass(frozen=True, slots=True)
 class _Query:
-    """A query with the weight of each of its pieces, and their sum."""
+    """A query with the weight of each of its pieces, their sum, and the least confidence of interest."""
 
     wording: Wording
     rarity: dict[str, float]
     total: float
+    floor: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,14 +75,15 @@ class _Derived:
     """What follows from all enabled rows; made anew with the first search after a change.
 
     ``active`` holds the places of enabled rows, those of one entry side by side, entries in the order of their ids;
-    ``starts`` where each entry begins in it. ``rarity`` and ``contents`` (the sum of the rarities of a row's pieces, by
-    place) fill as they are asked for.
+    ``starts`` where each entry begins in it. ``columns`` holds their vectors, one in each column, as a product of a few
+    queries with that is faster than with rows. ``rarity`` and ``contents`` (the sum of the rarities of a row's pieces,
+    by place) fill as they are asked for.
     """
 
     active: NDArray[np.intp]
     starts: NDArray[np.intp]
     entries: list[str]
-    vectors: Vectors
+    columns: Vectors
     weights: Vectors
     mean: Vectors
     row_mean: Floats
@@ -138,10 +140,11 @@ class Index:
         """Rank entries for one query; see `search_many`."""
         return self.search_many([text], np.asarray(vector, dtype=np.float32)[None])[0]
 
-    def search_many(self, texts: Sequence[str], vectors: Vectors) -> list[list[Match]]:
+    def search_many(self, texts: Sequence[str], vectors: Vectors, floors: Sequence[float] = ()) -> list[list[Match]]:
         """Rank entries for each query, `CANDIDATES` of them: the same text first, then by score, equal ones by id.
 
-        No entry is surer than one before it: the score says which entry, the confidence whether to answer at all.
+        No entry is surer than one before it: the score says which entry, the confidence whether to answer at all. Of
+        those that are less sure than a query's floor some or all are left out: they cost a look each.
 
         Queries that come together cost little more than one: the matrix is read once.
         """
@@ -153,7 +156,13 @@ class Index:
             # Rounded, so that equal entries are equal whatever order a product was summed in.
             scores = np.round(_scores(derived, similarities), 5)
             return [
-                self._rank(derived, self._query(derived, text), scores[i], similarities[i], cosines[i])
+                self._rank(
+                    derived,
+                    self._query(derived, text, floors[i] if floors else 0.0),
+                    scores[i],
+                    similarities[i],
+                    cosines[i],
+                )
                 for i, text in enumerate(texts)
             ]
 
@@ -222,7 +231,7 @@ class Index:
             active=active,
             starts=first,
             entries=entries,
-            vectors=vectors,
+            columns=np.ascontiguousarray(vectors.T),
             weights=weights,
             mean=mean,
             row_mean=vectors @ (weights * mean),
@@ -234,7 +243,7 @@ class Index:
     def _compare(self, derived: _Derived, queries: Vectors) -> tuple[Floats, Floats]:
         """Give cosines as the encoder means them, and those after centring; both need one product."""
         mean, weights = derived.mean, derived.weights
-        raw = (queries * weights) @ derived.vectors.T
+        raw = (queries * weights) @ derived.columns
         query_mean = queries @ (weights * mean)
         dots = raw - derived.row_mean - query_mean[:, None] + mean @ (weights * mean)
         norms = np.sqrt(np.maximum(_squares(queries, mean, weights), _TINY))
@@ -247,7 +256,7 @@ class Index:
         twins = map(self._row, self._by_key.get(query.wording.key, ()))
         same = {row.question.entry_id: row for row in sorted(twins, key=_by_id)}
         count = min(CANDIDATES + 1, len(scores))  # one more than is answered, to stand out from
-        nearest = np.argpartition(-scores, count - 1)[:count]
+        nearest = np.argpartition(scores, -count)[-count:]
         nearest = nearest[np.lexsort((nearest, -scores[nearest]))]
         around = scores[nearest]
         first, second = float(scores[nearest[0]]), float(scores[nearest[1]]) if count > 1 else 0.0
@@ -273,6 +282,8 @@ class Index:
             question = self._row(int(derived.active[best])).question
             own = confidence(signals, self._weights)
             sure = own if self._lexical else min(sure, own)
+            if sure < query.floor and not self._lexical:
+                break  # and so are the others
             matches.append(Match(question.entry_id, question.question_id, question.text, sure, signals))
         if self._lexical:  # its score is so weak that the closer look also ranks better
             matches.sort(key=lambda match: (-match.confidence, match.entry_id))
@@ -311,11 +322,11 @@ class Index:
             number=float(bool(query.wording.numbers - numbers)),
         )
 
-    def _query(self, derived: _Derived, text: str) -> _Query:
+    def _query(self, derived: _Derived, text: str, floor: float) -> _Query:
         wording = observe(text)
         known = derived.rarity
         rarity = {gram: known.get(gram) or self._rarity(derived, gram) for gram in grams_of(wording.key)}
-        return _Query(wording, rarity, sum(rarity.values()) or 1.0)
+        return _Query(wording, rarity, sum(rarity.values()) or 1.0, floor)
 
     def _rarity(self, derived: _Derived, gram: str) -> float:
         """Weigh a piece: rare ones say more; one that no question has says as much as the rarest."""

@@ -81,7 +81,7 @@ class Knowledge:
         base = await self._current(bot)
         if not len(base.index):
             return []
-        found = await self._matcher.search(base.index, text)
+        found = await self._matcher.search(base.index, text, floor)
         return [Ranked(int(match.entry_id), round(match.confidence, 4)) for match in found if match.confidence >= floor]
 
     async def close(self) -> None:
