@@ -77,8 +77,8 @@ async def list_cases(request: Request, context: ContextDep) -> dict[str, Any]:
 @router.get(
     CASE,
     summary="案件详情 Read a case",
-    description="案件、当事人与协议;查看会留下审计记录。The case with its parties and agreement. The look at their numbers "
-    "is written into the audit trail.",
+    description="案件、当事人与协议;查看会留下审计记录。The case with its parties and agreement. The look "
+    "at their numbers is written into the audit trail.",
     response_model=Envelope[CaseOut],
     responses=refusals(HTTPStatus.NOT_FOUND),
 )
