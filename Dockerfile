@@ -2,7 +2,9 @@ ARG PYTHON_VERSION=3.13
 
 FROM python:${PYTHON_VERSION}-slim AS build
 WORKDIR /opt/huiyin
-COPY requirements.lock ./
+# requirements-extras.lock for an image that can call through Alibaba Cloud or keep recordings in S3.
+ARG LOCK=requirements.lock
+COPY ${LOCK} ./requirements.lock
 RUN python -m venv --without-pip /opt/venv \
     && python -m pip --python /opt/venv/bin/python install \
         --no-cache-dir --no-compile --disable-pip-version-check --require-hashes --no-deps -r requirements.lock

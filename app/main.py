@@ -44,6 +44,7 @@ from app.routers.errors import install_error_handlers
 from app.routers.middleware import middlewares
 from app.routers.openapi import complete_document, document_texts
 from app.services import demo
+from app.services.calls.demonstration import load_case
 from app.services.calls.opening import open_desk
 from app.services.chatbot.demonstration import load_faq
 from app.services.chatbot.knowledge import Knowledge
@@ -101,7 +102,8 @@ def create_app(
     live = LiveHistory(context.database)
     live_calls = LiveCalls(context.database)
     knowledge = Knowledge(context.database)
-    runner = Runner(context, desk) if settings.jobs else None
+    recordings = make_store(settings)
+    runner = Runner(context, desk, recordings) if settings.jobs else None
     metrics = Metrics(context.database)
 
     @asynccontextmanager
@@ -136,7 +138,7 @@ def create_app(
     app.state.desk = desk
     app.state.live = live
     app.state.live_calls = live_calls
-    app.state.recordings = make_store(settings)
+    app.state.recordings = recordings
     app.state.knowledge = knowledge
     app.state.runner = runner
     app.state.metrics = metrics
@@ -159,6 +161,7 @@ async def _begin(context: Context, runner: Runner | None, *, is_new: bool) -> No
     try:
         if is_new:
             await load_faq(context)
+            await load_case(context)
             await demo.load_history(context)
     except Exception:  # without its history the demonstration is as good, and the scheduler must begin
         log.exception("the history of the demonstration could not be made")

@@ -21,6 +21,7 @@ from aiohttp import web
 KEY_ID = "an-example-key-id"
 KEY_SECRET = "an-example-key-secret"
 _MAX_LINE = 256 * 1024
+_SIGNED = {"host", "x-acs-action", "x-acs-version", "x-acs-date", "x-acs-signature-nonce", "x-acs-content-sha256"}
 _ENDED = {"Succeeded", "Failed", "Cancelled"}
 
 
@@ -106,6 +107,7 @@ class OutboundBot:
         self._faults: dict[str, deque[Fault]] = defaultdict(deque)
         self._checks_signature = checks_signature
         self._numbers = itertools.count(1)
+        self._arrival = asyncio.Event()
         self._runner: web.AppRunner | None = None
         self.endpoint = ""
 
@@ -152,6 +154,12 @@ class OutboundBot:
         self.attempt(job, status, talk, **more)
         job.status = "Succeeded" if status.startswith("Succeeded") else "Failed"
 
+    async def arrived(self, action: str, count: int = 1) -> None:
+        """Wait until so many requests of a kind have come."""
+        while self.actions[action] < count:
+            self._arrival.clear()
+            await self._arrival.wait()
+
     async def _answer(self, request: web.Request) -> web.StreamResponse:
         self.at_once += 1
         self.most_at_once = max(self.at_once, self.most_at_once)
@@ -163,6 +171,7 @@ class OutboundBot:
     async def _judge(self, request: web.Request) -> web.StreamResponse:
         action = request.headers.get("x-acs-action", "")
         self.actions[action] += 1
+        self._arrival.set()
         self.seen.append((action, dict(request.query), {k.lower(): v for k, v in request.headers.items()}))
         if self.latency:
             await asyncio.sleep(self.latency)
@@ -288,7 +297,7 @@ def is_signed(request: web.Request) -> bool:
     )
     text = f"{algorithm}\n{hashlib.sha256(canonical.encode()).hexdigest()}"
     expected = hmac.new(KEY_SECRET.encode(), text.encode(), hashlib.sha256).hexdigest()
-    return hmac.compare_digest(expected, parts["Signature"]) and {"x-acs-action", "x-acs-date"} <= set(names)
+    return hmac.compare_digest(expected, parts["Signature"]) and set(names) >= _SIGNED
 
 
 def _quoted(text: str) -> str:

@@ -9,9 +9,12 @@ import structlog
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from apscheduler.triggers.interval import IntervalTrigger
 
+from app.gateways.recordings import RecordingStore
 from app.jobs.passes import Passes
 from app.services.calls.caller import Caller
 from app.services.calls.desk import Desk
+from app.services.calls.recordings import BATCH as RECORDINGS_BATCH
+from app.services.calls.recordings import copy_due
 from app.services.context import Context
 from app.services.dispatch.dispatcher import Dispatcher
 
@@ -42,10 +45,11 @@ class Runner:
     APScheduler only ticks: what is due stands in PostgreSQL, so a pass that is skipped or cut anywhere loses nothing.
     """
 
-    def __init__(self, context: Context, desk: Desk) -> None:
+    def __init__(self, context: Context, desk: Desk, recordings: RecordingStore) -> None:
         self._context = context
         self.dispatcher = Dispatcher(context, context.messenger)
         self.caller = Caller(desk)
+        self._recordings = recordings
         passes = Passes(context, self.dispatcher)
         tick = context.settings.tick_seconds
         self._table = {
@@ -55,6 +59,7 @@ class Runner:
             "rounds": _Entry(self.caller.rounds, tick),
             "polls": _Entry(self.caller.polls, tick),
             "watchdog": _Entry(self.caller.watchdog, 10.0),
+            "recordings": _Entry(self._copy_recordings, tick),
             "sweep_polls": _Entry(self.caller.sweep, 30.0),
             "sweep": _Entry(passes.sweep, 30.0),
             "lost_sends": _Entry(passes.lost_sends, 30.0),
@@ -103,6 +108,14 @@ class Runner:
         await asyncio.gather(*self._wakers, return_exceptions=True)
         if self._scheduler.running:
             self._scheduler.shutdown(wait=False)
+
+    async def _copy_recordings(self) -> None:
+        """Copy recordings of calls that are over, and delete those that were removed."""
+        while (
+            not self._context.stopping.is_set()
+            and await copy_due(self._context, self._context.dialer, self._recordings) == RECORDINGS_BATCH
+        ):
+            pass
 
     async def _wake(self, event: asyncio.Event, names: Sequence[str]) -> None:
         """Run quick passes at once when something was enrolled, answered or changed, or a line became free."""

@@ -6,6 +6,8 @@ from datetime import datetime
 
 import asyncpg
 
+from app.repositories import recordings
+
 MASK = "***"
 """Stands where a name or a number stood in a text that belongs to others too."""
 
@@ -22,8 +24,6 @@ _EMPTY_CALLS = """
     UPDATE outbound_call
     SET phone = 'erased-' || id, conversations = NULL, remark = NULL,
         person_id = CASE WHEN person_id IS NOT NULL THEN 'erased-' || coalesce(party_id, id) END,
-        recording_state = CASE WHEN recording_state IN ('pending', 'stored') THEN 'removed' ELSE recording_state END,
-        recording_due_at = NULL,
         cancel_requested_at = CASE WHEN ended_at IS NULL THEN coalesce(cancel_requested_at, $2) ELSE cancel_requested_at
                               END
     WHERE id = ANY($1::bigint[])
@@ -57,7 +57,8 @@ _MASK_TALKS = """
             CASE WHEN line->>'script' IS NULL THEN line
                  ELSE jsonb_set(line, '{script}', to_jsonb(replace(line->>'script', $2, $3))) END ORDER BY place)
         FROM jsonb_array_elements(c.conversations) WITH ORDINALITY AS talk(line, place))
-    WHERE c.case_id IN (SELECT case_id FROM mediation WHERE id = ANY($1::bigint[])) AND strpos(c.conversations::text, $2) > 0
+    WHERE c.case_id IN (SELECT case_id FROM mediation WHERE id = ANY($1::bigint[]))
+      AND strpos(c.conversations::text, $2) > 0
 """
 
 
@@ -90,7 +91,9 @@ async def erase(
         now: The moment of the erasure.
     """
     party_ids = [party["id"] for party in traces.parties]
-    await connection.execute(_EMPTY_CALLS, [call["id"] for call in traces.calls], now)
+    call_ids = [call["id"] for call in traces.calls]
+    await connection.execute(_EMPTY_CALLS, call_ids, now)
+    await recordings.remove(connection, now, call_ids)
     await connection.execute(_EMPTY_ROUNDS, party_ids, actor[:64], now)
     await connection.execute(_EMPTY_PARTIES, party_ids)
     mediation_ids = [party["mediation_id"] for party in traces.parties]

@@ -1,5 +1,6 @@
 """What the OpenAPI document says about the service as a whole."""
 
+from http import HTTPStatus
 from typing import Any, Final
 
 from fastapi import FastAPI
@@ -72,6 +73,7 @@ def complete_document(app: FastAPI) -> None:
             document.setdefault("components", {})["securitySchemes"] = _SCHEMES
             _mark_open(document["paths"])
             _drop_422(document["paths"])
+            _show_null(document["paths"])
         return document
 
     app.openapi = openapi  # type: ignore[method-assign]  # FastAPI's documented way to extend the document
@@ -83,6 +85,17 @@ def _drop_422(paths: dict[str, dict[str, Any]]) -> None:
         if isinstance(dialect_of(path), ChatbotDialect | OutboundDialect):
             for operation in operations.values():
                 operation["responses"].pop("422", None)
+
+
+def _show_null(paths: dict[str, dict[str, Any]]) -> None:
+    """Put ``data: null`` back into the examples of the outbound family's errors: the framework leaves nulls out."""
+    for path, operations in paths.items():
+        if not isinstance(dialect_of(path), OutboundDialect):
+            continue
+        for operation in operations.values():
+            for status, response in operation["responses"].items():
+                if int(status) >= HTTPStatus.BAD_REQUEST:
+                    response["content"]["application/json"]["example"]["data"] = None
 
 
 def _mark_open(paths: dict[str, dict[str, Any]]) -> None:

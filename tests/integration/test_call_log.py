@@ -74,7 +74,8 @@ async def test_only_finished_calls_newest_first(
 async def test_a_call_that_was_never_answered(
     client: httpx2.AsyncClient, database: Database, clock: ManualClock
 ) -> None:
-    for conversations in (None, []):
+    nothing: tuple[list[Any] | None, ...] = (None, [])
+    for conversations in nothing:
         await add_call(database, clock.now(), case_id="K", status="Failed", call_type='"', conversations=conversations)
     for entry in await get(client, LOG, caseId="K"):
         assert (entry["conversations"], entry["recordUrl"], entry["callStatus"]) == ("[]", "", "Failed")

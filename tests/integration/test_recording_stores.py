@@ -24,6 +24,7 @@ from app.gateways.recordings import (
 from app.gateways.recordings import store as stores
 from app.gateways.recordings.bucket import BucketStore
 from app.gateways.recordings.folder import FolderStore
+from tests.s3 import Bucket
 
 KEY = "2026/03/05/1772706600471-447e-96ea-97523c61189b.wav"
 
@@ -203,6 +204,7 @@ import asyncio, resource, signal, sys
 from pathlib import Path
 from app.gateways.recordings import StoreFullError
 from app.gateways.recordings.folder import FolderStore
+from tests.s3 import Bucket
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
 async def pieces():
@@ -245,3 +247,56 @@ def test_missing_extra_is_named_at_start(monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.delitem(sys.modules, "app.gateways.recordings.bucket")
     with pytest.raises(StartupError, match=r"requirements-extras\.lock"):
         factory.make_store(Settings(recordings_url="s3://calls/recordings"))
+
+
+# --- S3 ------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+async def bucket(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Bucket]:
+    async with Bucket() as opened:
+        for name, value in {
+            "AWS_ENDPOINT": opened.url,
+            "AWS_ALLOW_HTTP": "true",
+            "AWS_REGION": "us-east-1",
+            "AWS_ACCESS_KEY_ID": "example",
+            "AWS_SECRET_ACCESS_KEY": "example",
+        }.items():
+            monkeypatch.setenv(name, value)
+        yield opened
+
+
+async def test_s3_keeps_recordings_of_one_part_and_of_several(bucket: Bucket) -> None:
+    store = make_store(Settings(recordings_url="s3://calls/kept/here"))
+    large = os.urandom(20_000_000)
+    await store.save(KEY, pieces(b"small"))
+    assert bucket.objects == {f"kept/here/{KEY}": b"small"}
+    await store.save(KEY, pieces(*(large[at : at + 100_000] for at in range(0, len(large), 100_000))))
+    assert bucket.objects == {f"kept/here/{KEY}": large}
+    assert not bucket.uploads
+    assert await store.size(KEY) == len(large)
+    assert await read(store, 1_000_000, 1_000_010) == large[1_000_000:1_000_010]
+    await store.delete(KEY)
+    assert await store.size(KEY) is None
+    assert bucket.is_signed
+
+
+async def test_s3_upload_that_breaks_off_is_given_up(bucket: Bucket) -> None:
+    store = make_store(Settings(recordings_url="s3://calls"))
+    with pytest.raises(LookupError):
+        await store.save(KEY, pieces(*(b"x" * 1_000_000 for _ in range(20)), LookupError("the line broke")))
+    assert not bucket.objects
+    assert not bucket.uploads
+
+
+async def test_s3_that_fails_is_asked_again_and_then_told_as_an_error(bucket: Bucket) -> None:
+    store = make_store(Settings(recordings_url="s3://calls"))
+    bucket.failures = 1
+    await store.save(KEY, pieces(b"sound"))
+    bucket.failures = 100
+    with pytest.raises(StoreError):
+        await store.size(KEY)
+    with pytest.raises(StoreError):
+        await store.save(KEY, pieces(b"sound"))
+    with pytest.raises(StoreError):
+        await store.delete(KEY)

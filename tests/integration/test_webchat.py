@@ -1,7 +1,6 @@
 """A person's own chat: reading, writing, and the live stream over a real server."""
 
 import asyncio
-import json
 from collections.abc import AsyncIterator
 from contextlib import suppress
 from datetime import timedelta
@@ -9,7 +8,6 @@ from typing import Any
 
 import httpx2
 import pytest
-import uvicorn
 from fastapi import FastAPI
 
 from app.clock import ManualClock
@@ -18,11 +16,10 @@ from app.main import create_app
 from app.repositories.database import Database
 from app.services.dispatch.dispatcher import Dispatcher
 from tests.helpers import add_contact, add_script, make_config
+from tests.live import PATIENCE, Stream, serving
 from tests.people import value
 
 Client = httpx2.AsyncClient
-PATIENCE = 20.0
-"""Seconds after which a live message counts as lost; it takes half a second."""
 
 
 async def open_chat(client: Client, database: Database, **fields: Any) -> tuple[int, str]:
@@ -128,44 +125,14 @@ async def test_bad_input_names_its_field(client: Client, database: Database, bod
 async def server(settings: Settings, clock: ManualClock) -> AsyncIterator[str]:
     """The URL of the service on a real port."""
     app = create_app(settings, clock=clock)
-    running = uvicorn.Server(
-        uvicorn.Config(app, port=0, lifespan="on", log_config=None, ws="none", timeout_graceful_shutdown=5)
-    )
-    serving = asyncio.create_task(running.serve())
-    try:
-        while not running.started:
-            assert not serving.done(), "the server did not start"
-            await asyncio.sleep(0.02)
-        yield f"http://127.0.0.1:{running.servers[0].sockets[0].getsockname()[1]}"
-    finally:
-        app.state.context.stopping.set()
-        running.should_exit = True
-        await serving
+    async with serving(app) as url:
+        yield url
 
 
 @pytest.fixture
 async def remote(server: str) -> AsyncIterator[Client]:
     async with httpx2.AsyncClient(base_url=server, timeout=PATIENCE) as opened:
         yield opened
-
-
-class Stream:
-    """Reads server-sent events as they come."""
-
-    def __init__(self, response: httpx2.Response) -> None:
-        self._lines = response.aiter_lines()
-
-    async def next(self) -> tuple[int, str, dict[str, Any]]:
-        """Return id, event name and data of the next event."""
-        fields: dict[str, str] = {}
-        async with asyncio.timeout(PATIENCE):
-            async for line in self._lines:
-                if not line and "data" in fields:
-                    return int(fields["id"]), fields["event"], json.loads(fields["data"])
-                name, _, text = line.partition(":")
-                if name:
-                    fields[name] = text.strip()
-        raise AssertionError("the stream ended")
 
 
 async def test_the_stream_tells_what_was_and_what_comes(remote: Client, database: Database) -> None:

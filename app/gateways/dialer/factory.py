@@ -50,7 +50,7 @@ def _aliyun(settings: Settings, clock: Clock) -> Dialer:
         protocol=settings.aliyun_protocol,
     )
     return dialer.Aliyun(
-        channel.Channel(config, http, settings.call_concurrency),
+        channel.Channel(config, http, clock, settings.call_concurrency),
         http,
         clock,
         calling_numbers=settings.aliyun_calling_numbers,

@@ -12,7 +12,7 @@ from obstore.store import S3Store
 from app.gateways.recordings.store import PIECE_BYTES, RecordingTooLargeError, StoreError, bounded, checked
 
 _PART_BYTES: Final = 8 * 1024 * 1024
-"""Smaller recordings are one request; larger ones go up in parts and appear when the last is there."""
+"""What is held in memory of one recording."""
 
 
 class BucketStore:
@@ -22,7 +22,7 @@ class BucketStore:
         self._store = store
 
     async def save(self, key: str, pieces: AsyncIterator[bytes]) -> int:
-        """Upload; nothing appears before all of it is there."""
+        """Upload in parts; nothing appears before all of it is there."""
         path, counted = checked(key), _Counted(pieces)
         with _told(counted):
             await obstore.put_async(self._store, path, aiter(counted), chunk_size=_PART_BYTES, max_concurrency=2)
@@ -57,8 +57,9 @@ class BucketStore:
         try:
             with _told():
                 await obstore.delete_async(self._store, path)
-        except FileNotFoundError:
-            return
+        except FileNotFoundError as error:
+            if await self.size(key) is not None:
+                raise StoreError("the store of recordings did not delete one") from error
 
 
 class _Counted:
@@ -98,7 +99,7 @@ def open_bucket(bucket: str, prefix: str) -> BucketStore:
         S3Store(
             bucket,
             prefix=prefix or None,
-            client_options={"timeout": timedelta(seconds=60), "connect_timeout": timedelta(seconds=5)},
+            # Time-outs are the library's (5 s to connect, 30 s a request): options here would hide AWS_ALLOW_HTTP.
             retry_config={"max_retries": 2, "retry_timeout": timedelta(seconds=60)},
         )
     )

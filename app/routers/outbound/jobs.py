@@ -12,7 +12,7 @@ from app.repositories import call_log
 from app.repositories.call_log import Reader
 from app.routers.actors import ActorDep
 from app.routers.deps import ContextDep
-from app.routers.outbound.links import links_for
+from app.routers.outbound.recordings import links_of
 from app.routers.outbound.responses import refusals
 from app.routers.tags import Tag
 from app.schemas.common import Storable
@@ -55,7 +55,8 @@ async def read_call(job_id: JobPath, request: Request, context: ContextDep, acto
             raise NotFoundError(f"没有通话 {job_id} (no such call)")
         changes = await call_log.history(connection, row["id"])
         await call_log.note_look(connection, row["id"], Reader(actor, context.clock.now()))
-    url = links_for(request)(job_id) if row["recording_state"] == "stored" else ""
+        is_recorded = row["recording_state"] == "stored"
+        url = (await links_of(request, context, connection)).link_for(job_id) if is_recorded else ""
     return answered(_told(context, row) | {"recordUrl": url, "history": _history(context, changes)})
 
 

@@ -1,5 +1,6 @@
 """``…/conversation-log`` and ``…/status``: the seed's two ways to read about calls."""
 
+import json
 from http import HTTPStatus
 
 from fastapi import APIRouter, Request, Response
@@ -12,7 +13,7 @@ from app.repositories.call_log import CallFilter, Reader
 from app.routers.actors import get_actor
 from app.routers.deps import context_of
 from app.routers.lean import LeanRoute
-from app.routers.outbound.links import links_for
+from app.routers.outbound.recordings import links_of
 from app.routers.outbound.responses import refusals
 from app.routers.queries import Query
 from app.routers.tags import Tag
@@ -39,10 +40,12 @@ async def read_log(request: Request) -> Response:
     asked = _log.read(request)
     wanted = CallFilter(case_id=asked.case_id, person_id=asked.person_id, job_id=asked.job_id)
     _refuse_all(wanted, "caseId、personId、jobId", "caseId, personId, jobId")
-    async with context_of(request).database.connection() as connection:
+    context = context_of(request)
+    async with context.database.connection() as connection:
         rows = await call_log.log(connection, wanted)
-    link = links_for(request)
-    entries = (f'{row["head"]},"recordUrl":"{link(row["job_id"]) if row["is_recorded"] else ""}"}}' for row in rows)
+        link = await links_of(request, context, connection) if any(row["is_recorded"] for row in rows) else None
+    urls = (link.link_for(row["job_id"]) if link is not None and row["is_recorded"] else "" for row in rows)
+    entries = (f'{row["head"]},"recordUrl":{json.dumps(url)}}}' for row, url in zip(rows, urls, strict=True))
     body = f'{{"code":200,"message":"查询成功","data":[{",".join(entries)}]}}'
     return Response(body.encode(), media_type="application/json")
 

@@ -24,7 +24,7 @@ router = APIRouter(prefix="/api/v1/outbound-bot/recordings", tags=[Tag.OUTBOUND]
 _WAV = "audio/wav"
 # Browsers show sound by a page of their own, and pages of other systems play it: the link is the proof.
 _POLICY = "default-src 'none'; media-src 'self'; style-src 'unsafe-inline'; frame-ancestors 'none'"
-_SOUND = {"content": {_WAV: {"schema": {"type": "string", "format": "binary"}}}}
+_SOUND = {"content": {_WAV: {"schema": {"type": "string", "format": "binary"}, "example": "RIFF…WAVEfmt …"}}}
 _RANGE = {"description": "bytes 0-1023/736044", "schema": {"type": "string"}}
 
 Expires = Annotated[str, Query(max_length=20, description="链接到期时间,秒 (when the link ends, seconds)")]

@@ -116,4 +116,6 @@ def _event(context: Context, row: asyncpg.Record) -> ServerSentEvent:
         result=row["result"],
         time=local_moment(row["at"], context.settings.zone),
     )
-    return ServerSentEvent(data=told, id=f"{row['transaction_id']}-{row['id']}", event="status")
+    return ServerSentEvent(
+        data=told.model_dump(by_alias=True), id=f"{row['transaction_id']}-{row['id']}", event="status"
+    )

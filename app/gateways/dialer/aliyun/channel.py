@@ -19,6 +19,7 @@ from darabonba.request import DaraRequest
 from darabonba.runtime import RuntimeOptions
 from pydantic_core import from_json
 
+from app.clock import Clock
 from app.gateways.dialer.aliyun.trouble import Trouble, judged
 from app.gateways.http import Failure, HttpClient, TransportError
 
@@ -34,8 +35,9 @@ class Channel:
     Raises ``Trouble`` for every answer but success.
     """
 
-    def __init__(self, config: Config, http: HttpClient, concurrency: int) -> None:
+    def __init__(self, config: Config, http: HttpClient, clock: Clock, concurrency: int) -> None:
         self._http = http
+        self._clock = clock
         self._slots = asyncio.Semaphore(concurrency)
         self._access_key_id = config.access_key_id
         self._access_key_secret = config.access_key_secret
@@ -45,10 +47,10 @@ class Channel:
         self._protocol: str = config.protocol
         self._runtime = RuntimeOptions()
 
-    async def create_job_group(self, request: models.CreateJobGroupRequest) -> Any:
-        """Make a group of jobs and return it."""
+    async def create_job_group(self, request: models.CreateJobGroupRequest) -> str:
+        """Make a group of jobs and return its id."""
         answer = await self._client.create_job_group_with_options_async(request, self._runtime)
-        return _part(answer.body, "job_group")
+        return str(_part(_part(answer.body, "job_group"), "job_group_id"))
 
     async def assign_jobs(self, request: models.AssignJobsRequest) -> list[str]:
         """Place calls; return the ids that they got, which nobody promises to be in the order of the request."""
@@ -105,7 +107,7 @@ class Channel:
             "host": self._endpoint,
             "x-acs-version": params.version,
             "x-acs-action": params.action,
-            "x-acs-date": Utils.get_timestamp(),
+            "x-acs-date": f"{self._clock.now():%Y-%m-%dT%H:%M:%SZ}",
             "x-acs-signature-nonce": Utils.get_nonce(),
             "x-acs-content-sha256": _EMPTY,
             "accept": "application/json",

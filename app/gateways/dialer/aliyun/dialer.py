@@ -178,7 +178,7 @@ class Aliyun:
         first = dials[0]
         calling_numbers = [first.calling_number] if first.calling_number else list(self._calling_numbers)
         try:
-            group = await self._channel.create_job_group(
+            group_id = await self._channel.create_job_group(
                 models.CreateJobGroupRequest(
                     instance_id=first.instance_id,
                     script_id=first.script_id,
@@ -191,7 +191,6 @@ class Aliyun:
             # Whatever became of the group: there are no calls in it.
             refused = NotPlaced(f"no job group: {trouble}", trouble.retry_after, is_final=trouble.is_final)
             return {dial.job_id: refused for dial in dials}
-        group_id = str(group.job_group_id)
         parts = await asyncio.gather(*(self._assign(group_id, batch) for batch in batches.batches(dials)))
         return {job_id: placement for part in parts for job_id, placement in part.items()}
 

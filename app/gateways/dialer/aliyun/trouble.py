@@ -27,7 +27,7 @@ _RIGHTS: Final = re.compile(r"AccessKey|Signature|Forbidden|NoPermission|Unautho
 _RIGHTS_STATUS: Final = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN})
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Trouble(Exception):  # noqa: N818 - not every trouble is an error: being throttled is none
     """A request that did not bring what it asked for; ``is_taken`` None: nobody can know."""
 

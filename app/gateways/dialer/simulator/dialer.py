@@ -186,7 +186,12 @@ class Simulator:
         return JobStatus.SUCCEEDED if story.ending.is_answered else JobStatus.FAILED
 
     def _lines(self, story: Story, call: CallRef) -> list[TalkLine]:
-        known = {"who": _address(call), "agreement": call.variables.get("agreement", "").strip()}
+        words = call.variables
+        known = {
+            "who": _address(words.get("name") or call.name, words.get("honorific") or call.honorific or ""),
+            "other": _address(words.get("otherName", ""), words.get("otherHonorific", "")),
+            "agreement": words.get("agreement", "").strip(),
+        }
         draws = Draws(self._seed, "words", call.job_id, call.phone)
         lines = [TalkLine(self._milliseconds(story, story.answered or 0), *_line(_BEGIN, ""))]
         for second, turn in story.turns:
@@ -231,9 +236,9 @@ def _line(who_does_what: tuple[Speaker, Action], script: str | None) -> tuple[Sp
     return speaker, script, action
 
 
-def _address(call: CallRef) -> str:
-    name = (call.variables.get("name") or call.name).strip()
-    honorific = (call.variables.get("honorific") or call.honorific or "").strip()
+def _address(name: str, honorific: str) -> str:
+    """Put name and form of address together; names often come with it."""
+    name, honorific = name.strip(), honorific.strip()
     return name if name.endswith(honorific) or not name else name + honorific
 
 

@@ -5,6 +5,7 @@ The times do not depend on what is said: whoever asks how a call stands need not
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Final
 
 from app.domain.calls import Action, Speaker
@@ -12,6 +13,8 @@ from app.gateways.dialer.simulator.draws import Draws
 from app.gateways.dialer.simulator.fates import ENDINGS, Ending, Fate, fate_of
 
 _JOB_DIGITS: Final = 13
+_REMEMBERED: Final = 10_000
+"""Stories that are kept to be told again; a call is asked about every few seconds."""
 MAX_SECONDS: Final = 300
 """No simulated call, and so no recording, is longer; the longest talk below takes about 150 seconds."""
 
@@ -115,6 +118,7 @@ def made_at(job_id: str) -> datetime | None:
     return datetime.fromtimestamp(0, UTC) + timedelta(milliseconds=int(digits))
 
 
+@lru_cache(maxsize=_REMEMBERED)
 def story_of(seed: int, job_id: str, phone: str) -> Story | None:
     """Tell what becomes of a call, the same to everybody; None if ``job_id`` is none of this service's."""
     begins_at = made_at(job_id)

@@ -1,15 +1,16 @@
 """What is said in simulated calls: lines of the script for each kind of call, and what people answer.
 
-``{who}`` is the person as addressed, ``{agreement}`` the agreement's text. Behind a line that needs one of them stands
-another that does not, for calls of which it is not known.
+``{who}`` is the person as addressed, ``{other}`` the other party, ``{agreement}`` the agreement's text. Behind a line
+that needs one of them stands another that does not, for calls of which it is not known.
 """
 
+import re
 from collections.abc import Mapping
 from typing import Final
 
 from app.gateways.dialer.simulator.draws import Draws
 
-Lines = Mapping[str, tuple[str, ...]]
+_WORD: Final = re.compile(r"\{(who|other|agreement)\}")
 
 _ROBOT: Final[dict[str, tuple[str, ...]]] = {
     "opening": (
@@ -29,6 +30,7 @@ _ROBOT: Final[dict[str, tuple[str, ...]]] = {
 _ROBOT_BY_SCRIPT: Final[dict[str, dict[str, tuple[str, ...]]]] = {
     "willingness": {
         "opening": (
+            "您好,请问是{who}吗?我是调解中心的调解员。{other}已就双方的纠纷申请调解,想了解一下您是否愿意参加。",
             "您好,请问是{who}吗?我是调解中心的调解员。对方已就双方的纠纷申请调解,想了解一下您是否愿意参加。",
             "您好!我是调解中心的调解员。对方已就双方的纠纷申请调解,想了解一下您是否愿意参加。",
         ),
@@ -43,6 +45,7 @@ _ROBOT_BY_SCRIPT: Final[dict[str, dict[str, tuple[str, ...]]]] = {
     },
     "proposal": {
         "opening": (
+            "您好,请问是{who}吗?我是您的调解员。{other}提出了一个调解方案,想听听您的意见。",
             "您好,请问是{who}吗?我是您的调解员。对方提出了一个调解方案,想听听您的意见。",
             "您好!我是您的调解员。对方提出了一个调解方案,想听听您的意见。",
         ),
@@ -53,6 +56,7 @@ _ROBOT_BY_SCRIPT: Final[dict[str, dict[str, tuple[str, ...]]]] = {
     },
     "agreement": {
         "opening": (
+            "您好,{who}。经过前期沟通,您与{other}已达成初步共识,现在和您确认一下调解协议的内容,请问您方便吗?",
             "您好,{who}。经过前期沟通,双方已达成初步共识,现在和您确认一下调解协议的内容,请问您方便吗?",
             "您好!我是您的调解员。经过前期沟通,双方已达成初步共识,现在和您确认一下调解协议的内容。",
         ),
@@ -63,6 +67,7 @@ _ROBOT_BY_SCRIPT: Final[dict[str, dict[str, tuple[str, ...]]]] = {
     },
     "follow_up": {
         "opening": (
+            "您好!我是您的调解员。请问您是{who}吗?关于您与{other}之间调解协议的履行情况,我需要进行回访。",
             "您好!我是您的调解员。请问您是{who}吗?关于调解协议的履行情况,我需要进行回访。",
             "您好!我是您的调解员。请问关于您的调解协议有需要确认或跟进的事项吗?",
         ),
@@ -94,22 +99,13 @@ def said(line: str, script_id: str, known: Mapping[str, str], draws: Draws) -> s
     Args:
         line: The name of the line.
         script_id: Kind of call: one of the seeded nodes' scripts; any other has general words.
-        known: ``who``, ``agreement``; what is empty counts as not known.
+        known: ``who``, ``other``, ``agreement``; what is empty counts as not known.
         draws: Chooses between several ways to answer.
     """
     if line in _PEOPLE:
         answers = _PEOPLE_BY_SCRIPT.get(script_id, {}).get(line) or _PEOPLE[line]
         return answers[draws.between(0, len(answers) - 1)]
     spellings = _ROBOT_BY_SCRIPT.get(script_id, {}).get(line) or _ROBOT[line]
-    for spelling in spellings[:-1]:
-        if all(known.get(name) for name in ("who", "agreement") if f"{{{name}}}" in spelling):
-            return _filled(spelling, known)
-    return spellings[-1]
-
-
-def _filled(spelling: str, known: Mapping[str, str]) -> str:
-    # One after the other and never by str.format: values are other people's texts.
-    head, mark, tail = spelling.partition("{who}")
-    text = head + known["who"] + tail if mark else head
-    head, mark, tail = text.partition("{agreement}")
-    return head + known["agreement"] + tail if mark else head
+    spelling = next(text for text in spellings if all(known.get(name) for name in _WORD.findall(text)))
+    # In one pass and never by str.format: values are other people's texts.
+    return _WORD.sub(lambda word: known[word[1]], spelling)
