@@ -124,11 +124,11 @@ def _status_statement(conditions: str, *, is_by_phone: bool) -> str:
     """
 
 
-def _note(question: str) -> str:
-    """Write a look at the number of ``found`` down, unless the same caller looked at it a moment ago."""
+def _note(question: str, kind: str = "call_id") -> str:
+    """Write looks at the numbers of ``found`` down, unless the same caller looked at them a moment ago."""
     return f"""
         INSERT INTO audit_entry (at, actor, action, contact_id, reason, detail)
-        SELECT $1::timestamptz, $2::text, '{READ}', f.contact_id, '{question}', jsonb_build_object('call_id', f.id)
+        SELECT $1::timestamptz, $2::text, '{READ}', f.contact_id, '{question}', jsonb_build_object('{kind}', f.id)
         FROM found f
         WHERE f.phone NOT LIKE 'erased-%' AND $3::timestamptz >= coalesce((
             SELECT a.at FROM audit_entry a
@@ -150,8 +150,17 @@ async def history(connection: asyncpg.Connection, call_id: int) -> Rows:
 
 
 _NOTE = f"WITH found AS (SELECT {_STATUS} FROM outbound_call c WHERE c.id = $4) {_note('call')}"
+_PARTIES = "SELECT contact_id, mediation_id AS id, phone FROM mediation_party WHERE mediation_id = $4"
+_NOTE_CASE = f"""
+    WITH found AS ({_PARTIES} AND phone IS NOT NULL AND contact_id IS NOT NULL) {_note("case", "mediation_id")}
+"""
 
 
 async def note_look(connection: asyncpg.Connection, call_id: int, reader: Reader) -> None:
     """Write into the audit trail that somebody looked at the number of a call."""
     await connection.execute(_NOTE, reader.at, reader.actor[:64], reader.at - REMEMBERED, call_id)
+
+
+async def note_case_look(connection: asyncpg.Connection, mediation_id: int, reader: Reader) -> None:
+    """Write into the audit trail that somebody looked at the numbers of a case's parties."""
+    await connection.execute(_NOTE_CASE, reader.at, reader.actor[:64], reader.at - REMEMBERED, mediation_id)

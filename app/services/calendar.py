@@ -105,6 +105,7 @@ async def put(
 
     await in_transaction(context, work)
     context.wake.set()
+    context.wake_calls.set()
 
 
 def _dates(texts: Collection[str]) -> frozenset[date]:

@@ -150,9 +150,7 @@ async def update(context: Context, case_id: str, changes: dict[str, Any], *, act
         await audit.write(connection, now, actor=actor, action="round_cancelled", entries=entries)
         return await _view(connection, case_id)
 
-    view = await in_transaction(context, work)
-    context.wake.set()
-    return view
+    return await in_transaction(context, work)
 
 
 async def _view(connection: asyncpg.Connection, case_id: str) -> CaseView:

@@ -253,6 +253,23 @@ async def test_cases_are_listed_in_pages_with_hidden_phones(client: httpx2.Async
     assert PHONE not in text
 
 
+async def test_looks_at_the_numbers_of_a_case_stand_in_the_trail(
+    client: httpx2.AsyncClient, database: Database, clock: ManualClock
+) -> None:
+    made = await make_case(client, parties=[party("a", phone=PHONE), party("b"), party("c", phone="13900002222")])
+    for _ in range(3):
+        await client.get(f"{CASES}/K-1")
+    await client.get(CASES)
+    trail = "SELECT contact_id, reason, detail FROM audit_entry WHERE action = 'phone_read' ORDER BY contact_id"
+    detail = {"mediation_id": made["mediationId"]}
+    assert await rows(database, trail) == [
+        {"contact_id": made["parties"][number]["contactId"], "reason": "case", "detail": detail} for number in (0, 2)
+    ]
+    clock.advance(timedelta(minutes=1))
+    await client.get(f"{CASES}/K-1")
+    assert len(await rows(database, trail)) == 4
+
+
 async def test_any_id_can_be_read(client: httpx2.AsyncClient) -> None:
     for case_id in ("(2026)沪0115民初12号", "a/b", "%2e", "x y", "cases"):
         await make_case(client, case_id)

@@ -8,6 +8,8 @@ from fastapi import APIRouter, Path, Request
 
 from app.domain.dialing.numbers import is_dialable
 from app.domain.identifiers import masked_phone, national_phone
+from app.repositories import call_log
+from app.repositories.call_log import Reader
 from app.repositories.cases import CaseFilter
 from app.routers.actors import ActorDep
 from app.routers.deps import ContextDep
@@ -75,13 +77,17 @@ async def list_cases(request: Request, context: ContextDep) -> dict[str, Any]:
 @router.get(
     CASE,
     summary="案件详情 Read a case",
-    description="案件、当事人与协议。The case with its parties and agreement.",
+    description="案件、当事人与协议;查看会留下审计记录。The case with its parties and agreement. The look "
+    "at their numbers is written into the audit trail.",
     response_model=Envelope[CaseOut],
     responses=refusals(HTTPStatus.NOT_FOUND),
 )
-async def read_case(case_id: CasePath, context: ContextDep) -> dict[str, Any]:
+async def read_case(case_id: CasePath, context: ContextDep, actor: ActorDep) -> dict[str, Any]:
     """Read a case."""
-    return answered(_told(context, await service.read(context, case_id)))
+    view = await service.read(context, case_id)
+    async with context.database.connection() as connection:
+        await call_log.note_case_look(connection, view.row["mediation_id"], Reader(actor, context.clock.now()))
+    return answered(_told(context, view))
 
 
 @router.patch(
