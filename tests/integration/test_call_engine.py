@@ -662,3 +662,25 @@ async def test_two_processes_share_rounds_and_polls(settings: Settings, clock: M
         assert sorted(dial.phone for dial in dialer.dials) == [f"+86139{n:08}" for n in range(60)]
         assert set(dialer.transcripts.values()) == {1}
         assert await value(database, "SELECT count(*) FROM outbound_call WHERE is_reached") == 60
+
+
+async def test_a_line_is_never_overbooked(settings: Settings, clock: ManualClock, database: Database) -> None:
+    """Twenty cases at once on two processes, and room for three calls."""
+    dialer = ScriptedDialer()
+    apps = [create_app(settings, clock=clock, dialer=dialer) for _ in range(2)]
+    async with apps[0].router.lifespan_context(apps[0]), apps[1].router.lifespan_context(apps[1]):
+        clients = [
+            httpx2.AsyncClient(
+                transport=httpx2.ASGITransport(app=app, client=("127.0.0.1", 50000)), base_url="http://localhost"
+            )
+            for app in apps
+        ]
+        assert (await clients[0].put("/api/v1/outbound-bot/lines/default", json={"callLine": 3})).status_code == 200
+        cases = [await one_party(clients[0], f"K-{number}", f"139{number:08}") for number in range(20)]
+        answers = await asyncio.gather(*(call(clients[place % 2], case) for place, case in enumerate(cases)))
+        codes = sorted(items[0]["errorCode"] for items in answers)
+        assert codes == [0] * 3 + [1001] * 17
+        assert {items[0]["message"] for items in answers} == {"外呼发起成功", "没有空闲线路,须等待"}
+        assert await value(database, "SELECT count(*) FROM outbound_call WHERE ended_at IS NULL") == 3
+        for client in clients:
+            await client.aclose()
