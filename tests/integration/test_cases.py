@@ -148,6 +148,8 @@ async def test_a_party_may_come_without_the_field_of_the_phone(client: httpx2.As
 async def test_who_is_on_the_list_is_protected_from_the_start(client: httpx2.AsyncClient, database: Database) -> None:
     listed = {"identifiers": [{"kind": "phone", "value": PHONE}]}
     assert (await client.post("/api/do-not-contact", json=listed)).json()["added"] == 1
+    alone = await make_case(client, "K-0", parties=[party("alone", phone=PHONE), party("other", phone="13900003333")])
+    assert [each["doNotContact"] for each in alone["parties"]] == [True, False]
     known = await new_contact(client, user_id="known", phone="13900009999")
     made = await make_case(client, parties=[party("new", phone=PHONE), party("known", phone=PHONE), party("free")])
     assert [each["doNotContact"] for each in made["parties"]] == [True, True, False]
