@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from app.domain.chat import WINDOW_SECONDS
-from app.repositories import chat, idempotency, maintenance
+from app.repositories import chat, faq_questions, idempotency, maintenance
 from app.repositories.records import fold_tally
 from app.repositories.results import mark_lost
 from app.services.context import Context
@@ -15,6 +15,7 @@ from app.services.rearm import rearm
 
 BATCH = 1000
 KEYS_KEPT = timedelta(days=7)
+TOMBSTONES_KEPT = timedelta(days=1)
 SIGNATURES_KEPT = timedelta(seconds=2 * WINDOW_SECONDS)
 SIGNATURES_BATCH = 200_000
 
@@ -58,6 +59,14 @@ class Passes:
                 "send_unknown",
                 [(row["bot_id"], row["contact_id"], {"record_id": row["id"]}) for row in lost],
             )
+
+    async def tombstones(self) -> None:
+        """Delete tombstones of FAQ bases, batch by batch; who slept longer than they are kept reads a base anew."""
+        before = self.context.clock.now() - TOMBSTONES_KEPT
+        number = BATCH
+        while number == BATCH and not self.context.stopping.is_set():
+            async with self.context.database.transaction() as connection:
+                number = await faq_questions.forget_buried(connection, before=before, limit=BATCH)
 
     async def fold(self) -> None:
         """Keep the tallies of records and of users short."""

@@ -51,6 +51,7 @@ class Runner:
             "events": _Entry(passes.events, tick),
             "sweep": _Entry(passes.sweep, 30.0),
             "lost_sends": _Entry(passes.lost_sends, 30.0),
+            "tombstones": _Entry(passes.tombstones, 600.0),
             "fold": _Entry(passes.fold, 15.0),
             "forget": _Entry(passes.forget, 600.0),
         }
