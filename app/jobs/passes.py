@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime, timedelta
 import structlog
 
 from app.domain.chat import WINDOW_SECONDS
-from app.repositories import chat, totals
+from app.repositories import chat, faq_questions, totals
 from app.repositories.maintenance import Passing, forget
 from app.repositories.records import fold_tally
 from app.repositories.results import mark_lost
@@ -22,6 +22,7 @@ log = structlog.get_logger(__name__)
 
 BATCH = 1000
 KEYS_KEPT = timedelta(days=7)
+TOMBSTONES_KEPT = timedelta(days=1)
 SIGNATURES_KEPT = timedelta(seconds=2 * WINDOW_SECONDS)
 FORGET_BATCHES = 1000
 """Batches of one kind in one run: a million rows every ten minutes."""
@@ -71,6 +72,14 @@ class Passes:
                 "send_unknown",
                 [(row["bot_id"], row["contact_id"], {"record_id": row["id"]}) for row in lost],
             )
+
+    async def tombstones(self) -> None:
+        """Delete tombstones of FAQ bases, batch by batch; who slept longer than they are kept reads a base anew."""
+        before = self.context.clock.now() - TOMBSTONES_KEPT
+        number = BATCH
+        while number == BATCH and not self.context.stopping.is_set():
+            async with self.context.database.transaction() as connection:
+                number = await faq_questions.forget_buried(connection, before=before, limit=BATCH)
 
     async def fold(self) -> None:
         """Keep the tallies short: of records, of users, of whole tables."""

@@ -46,6 +46,8 @@ class Bot(Base):
     suggest_threshold: Mapped[float] = mapped_column(server_default=text("0.6"))
     faq_version: Mapped[int] = mapped_column(BigInteger, server_default=text("0"))
     """Raised in the transaction of every change of the FAQ base; replicas compare it with what they hold."""
+    faq_purged_version: Mapped[int] = mapped_column(BigInteger, server_default=text("0"))
+    """Tombstones of the FAQ base up to this version may be gone: who holds an older state of it begins anew."""
     deleted_at: Mapped[datetime | None]
     created_at: Mapped[CreatedAt]
     updated_at: Mapped[CreatedAt]

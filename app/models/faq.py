@@ -54,7 +54,8 @@ class FaqEntry(Base):
 class FaqQuestion(Base):
     """One way to ask for an entry: its own question (``is_main``) or a similar one, with its sentence vector.
 
-    Deleted rows stay as tombstones with a new ``version``, so that every replica hears of them.
+    Deleted rows stay as tombstones with a new ``version``, so that every replica hears of them; they go after a time,
+    which the bot's ``faq_purged_version`` tells.
     """
 
     __tablename__ = "faq_question"
@@ -69,6 +70,7 @@ class FaqQuestion(Base):
             postgresql_where=text("NOT is_main AND deleted_at IS NULL"),
         ),
         Index("uq_faq_question_main", "entry_id", unique=True, postgresql_where=text("is_main")),
+        Index("ix_faq_question_deleted_at", "deleted_at", postgresql_where=text("deleted_at IS NOT NULL")),
     )
 
     id: Mapped[BigId]

@@ -17,6 +17,8 @@ _USER = """
            coalesce(c.last_message_at, c.seen_at) AS lasttime
     FROM contact c WHERE c.bot_id = $1 AND c.user_id = $2 AND c.seen_at IS NOT NULL
 """
+# No index serves the order `created`: each message updates its person's row, and with it an entry in every index of the
+# table. One more costs 2.6 µs a message (the update 14), for an order that is rarely asked for.
 _ORDERS: dict[UserOrder, str] = {
     "-lasttime": "coalesce(c.last_message_at, c.seen_at) DESC, c.id DESC",
     "lasttime": "coalesce(c.last_message_at, c.seen_at), c.id",

@@ -79,10 +79,10 @@ async def bump(connection: asyncpg.Connection, bot_id: int) -> int:
     return version
 
 
-async def version(connection: asyncpg.Connection, bot_id: int) -> int:
-    """Return the version of a bot's base."""
-    current: int = await connection.fetchval("SELECT faq_version FROM bot WHERE id = $1", bot_id)
-    return current
+async def versions(connection: asyncpg.Connection, bot_id: int) -> tuple[int, int]:
+    """Return the version of a bot's base, and the one up to which tombstones may be gone."""
+    current, purged = await connection.fetchrow("SELECT faq_version, faq_purged_version FROM bot WHERE id = $1", bot_id)
+    return current, purged
 
 
 async def insert(connection: asyncpg.Connection, bot_id: int, doc_id: str, entry: Entry, now: datetime) -> int | None:

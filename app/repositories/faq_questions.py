@@ -29,6 +29,23 @@ _SAVE_VECTORS = """
     WHERE q.id = i.id AND q.post = i.post AND q.encoder IS DISTINCT FROM $1
 """
 
+_FORGET_BURIED = """
+    WITH gone AS (
+        DELETE FROM faq_question WHERE id IN (
+            SELECT id FROM faq_question WHERE deleted_at < $1 ORDER BY deleted_at LIMIT $2 FOR UPDATE SKIP LOCKED
+        )
+        RETURNING bot_id, version
+    ), held AS (
+        SELECT b.id, n.version
+        FROM bot b JOIN (SELECT bot_id, max(version) AS version FROM gone GROUP BY 1) AS n ON n.bot_id = b.id
+        ORDER BY b.id FOR NO KEY UPDATE OF b
+    ), told AS (
+        UPDATE bot b SET faq_purged_version = greatest(b.faq_purged_version, held.version)
+        FROM held WHERE b.id = held.id
+    )
+    SELECT count(*) FROM gone
+"""
+
 
 @dataclass(frozen=True, slots=True)
 class Vector:
@@ -137,6 +154,12 @@ async def bury(connection: asyncpg.Connection, question_id: int, version: int, n
 async def bury_all(connection: asyncpg.Connection, entry_id: int, version: int, now: datetime) -> None:
     """Delete all questions of an entry, leaving tombstones."""
     await connection.execute(f"{_BURY} WHERE entry_id = $1 AND deleted_at IS NULL", entry_id, now, version)
+
+
+async def forget_buried(connection: asyncpg.Connection, *, before: datetime, limit: int) -> int:
+    """Delete up to ``limit`` tombstones older than ``before``, and tell by the bots' rows; returns how many went."""
+    number: int = await connection.fetchval(_FORGET_BURIED, before, limit)
+    return number
 
 
 async def changed(connection: asyncpg.Connection, bot_id: int, version: int) -> Sequence[asyncpg.Record]:

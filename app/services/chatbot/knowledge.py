@@ -2,6 +2,8 @@
 
 - Whoever asks has read the bot's row, version included, for this very question; questions changed since the version
   that this process holds are read before the answer, so what was written through any process counts.
+- What was deleted is told by tombstones, which go after a time. A process whose base is older than the newest tombstone
+  that went reads the whole base anew; the bot's row says so, in the snapshot in which the questions are read.
 - Encoding, indexing and searching happen in threads: the event loop stays free.
 - Memory is bounded: the bases that were asked least recently are let go.
 - The matcher, and numpy with it, is imported when the first text is asked about or stored: a service that answers no
@@ -105,15 +107,17 @@ class Knowledge:
             self._database.connection() as connection,
             connection.transaction(isolation="repeatable_read", readonly=True),
         ):
-            version = await faq.version(connection, bot_id)
-            rows = await faq_questions.changed(connection, bot_id, base.version)
+            version, purged = await faq.versions(connection, bot_id)
+            is_lost = base.version < purged  # what went since may have left no tombstone: everything is read anew
+            rows = await faq_questions.changed(connection, bot_id, -1 if is_lost else base.version)
         live = [row for row in rows if row["is_live"]]
         made = await self._make_vectors([row for row in live if self._lacks_vector(row)])
         content = {row["id"]: row["vector"] for row in live} | {question_id: vector for question_id, _, vector in made}
         dtype = "<f4" if self._matcher.encoder.lexical else "<f2"
         gone = [str(row["id"]) for row in rows if not row["is_live"]]
-        await asyncio.to_thread(_replace, base.index, gone, live, content, dtype)
-        base.version = version
+        index = self._matcher.index() if is_lost else base.index
+        await asyncio.to_thread(_replace, index, gone, live, content, dtype)
+        base.index, base.version = index, version
         if made and not self._matcher.encoder.lexical:
             async with self._database.transaction() as connection:
                 await faq_questions.save_vectors(connection, self.name, made)
