@@ -8,6 +8,7 @@ import pytest
 
 from app.clock import ManualClock
 from app.repositories.database import Database
+from tests.cases import add_call
 from tests.people import add_detail, enroll, new_contact, rows, say, send
 
 MINUTE = timedelta(minutes=1)
@@ -50,6 +51,33 @@ async def test_everything_about_a_person_newest_first(
     assert said["at"] == "2026-03-05T10:31:00Z"
 
 
+async def test_calls_stand_among_the_rest(client: httpx2.AsyncClient, database: Database, clock: ManualClock) -> None:
+    contact = await new_contact(client)
+    now, own = clock.now(), {"contact_id": contact["id"]}
+    await say(database, contact["id"], "在", now, ordinal=1)
+    made = await add_call(database, now + MINUTE, **own, case_id="K-1", result="已接通", is_reached=True)
+    await add_call(database, now, **own, placement="not_placed", status="Failed")
+    active = await add_call(database, now + MINUTE * 2, **own, placement="unknown", status="Scheduling", ended_at=None)
+    results = (await client.get(f"/api/contacts/{contact['id']}/timeline")).json()["results"]
+    assert [(entry["type"], entry["id"]) for entry in results[:2]] == [("call", active["id"]), ("call", made["id"])]
+    assert [entry["type"] for entry in results[2:]] == ["message"], "what never left is no call"
+    assert results[1] == {
+        "type": "call",
+        "id": made["id"],
+        "at": "2026-03-05T10:31:00Z",
+        "job_id": made["job_id"],
+        "call_type": "follow_up",
+        "case_id": "K-1",
+        "status": "Succeeded",
+        "placement": "placed",
+        "result": "已接通",
+        "is_reached": True,
+        "is_automatic": True,
+        "ended_at": "2026-03-05T10:32:00Z",
+    }
+    assert (results[0]["placement"], results[0]["ended_at"]) == ("unknown", None)
+
+
 @pytest.mark.parametrize("limit", [1, 2, 3, 7, 500])
 async def test_pages_hold_everything_once_also_at_one_moment(
     client: httpx2.AsyncClient, database: Database, clock: ManualClock, limit: int
@@ -59,9 +87,10 @@ async def test_pages_hold_everything_once_also_at_one_moment(
         await say(database, contact["id"], "在", clock.now(), ordinal=number + 1)
         await send(database, contact["id"], "您好", clock.now())
         await add_detail(database, contact["id"], "qq", f"1000{number}", clock.now())
+        await add_call(database, clock.now(), contact_id=contact["id"])
     seen = await walk(client, contact["id"], limit)
-    assert len(seen) == 12
-    assert len(set(seen)) == 12
+    assert len(seen) == 16
+    assert len(set(seen)) == 16
 
 
 @pytest.mark.parametrize(
