@@ -36,6 +36,7 @@ _DUE_BOTS = """
           AND (e.due_at, e.id) >= (coalesce(w.due_at, '-infinity'), coalesce(w.id, 0))
         ORDER BY e.due_at, e.id LIMIT 1
     ) AS due
+    WHERE b.deleted_at IS NULL
 """
 
 # Locks enrollment and contact together and waits for neither: whoever is answering right now is left alone.

@@ -8,6 +8,7 @@ import asyncpg
 
 _CANDIDATES = """
     SELECT c.id, c.bot_id, c.position_key, c.do_not_contact,
+           (SELECT b.deleted_at IS NOT NULL FROM bot b WHERE b.id = c.bot_id) AS is_without_bot,
            c.opening_sent_at IS NOT NULL OR EXISTS (
                SELECT FROM follow_up_record r
                WHERE r.contact_id = c.id AND r.kind = 'opening' AND r.status IN ('reserved', 'unknown', 'sent')

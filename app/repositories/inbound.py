@@ -12,7 +12,11 @@ Row = asyncpg.Record
 
 _BOTS = """
     SELECT id, client_id, is_default FROM bot
-    WHERE client_id = ANY($1::text[]) OR id = ANY($2::bigint[]) OR is_default
+    WHERE (client_id = ANY($1::text[]) OR id = ANY($2::bigint[]) OR is_default) AND deleted_at IS NULL
+"""
+_HOMELESS = """
+    SELECT c.id FROM contact c JOIN bot b ON b.id = c.bot_id AND b.deleted_at IS NOT NULL
+    WHERE c.id = ANY($1::bigint[])
 """
 _CREATE_CONTACTS = """
     INSERT INTO contact (bot_id, user_id, chat_token, created_at, updated_at)
@@ -187,6 +191,11 @@ async def ensure_contacts(
 
 async def _ids_of(connection: asyncpg.Connection, keys: tuple[list[int], list[str]]) -> dict[tuple[int, str], int]:
     return {(row["bot_id"], row["user_id"]): row["id"] for row in await connection.fetch(_FIND_CONTACTS, *keys)}
+
+
+async def without_bot(connection: asyncpg.Connection, contact_ids: Sequence[int]) -> set[int]:
+    """Return which people's bot was deleted."""
+    return {row["id"] for row in await connection.fetch(_HOMELESS, contact_ids)}
 
 
 async def lock_contacts(connection: asyncpg.Connection, ids: Sequence[int]) -> dict[int, asyncpg.Record]:

@@ -8,7 +8,8 @@ _CONTACT = """
     FROM contact
 """
 _BOT = """
-    SELECT id, delivery_kind, url, secret, idempotent, rate_per_second, inbox_url, event_url FROM bot WHERE id = $1
+    SELECT id, delivery_kind, url, secret, idempotent, rate_per_second, inbox_url, event_url, deleted_at
+    FROM bot WHERE id = $1
 """
 
 
@@ -18,8 +19,12 @@ async def find(connection: asyncpg.Connection, contact_id: int) -> asyncpg.Recor
 
 
 async def find_by_chat_token(connection: asyncpg.Connection, token: str) -> asyncpg.Record | None:
-    """Return the person whose web chat this token opens, or None."""
-    return await connection.fetchrow(f"{_CONTACT} WHERE chat_token = $1", token)
+    """Return the person whose web chat this token opens, or None; the chats of a deleted bot are closed."""
+    return await connection.fetchrow(
+        f"{_CONTACT} WHERE chat_token = $1 AND NOT EXISTS"
+        " (SELECT FROM bot b WHERE b.id = contact.bot_id AND b.deleted_at IS NOT NULL)",
+        token,
+    )
 
 
 async def find_bot(connection: asyncpg.Connection, bot_id: int) -> asyncpg.Record:

@@ -56,6 +56,7 @@ class EnrollmentResultOut(Output):
             "needs_restart",
             "converted",
             "do_not_contact",
+            "bot_deleted",
             "not_found",
         ],
         Field(description="结果 (what became of this person)", examples=["enrolled"]),

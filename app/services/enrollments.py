@@ -27,6 +27,7 @@ class Enrolled(StrEnum):
     NEEDS_RESTART = "needs_restart"
     CONVERTED = "converted"
     DO_NOT_CONTACT = "do_not_contact"
+    BOT_DELETED = "bot_deleted"
     NOT_FOUND = "not_found"
 
 
@@ -37,8 +38,17 @@ MESSAGES = {
     Enrolled.NEEDS_RESTART: "之前的复聊已结束,重新开始需 restart=true (an earlier sequence ended; needs restart)",
     Enrolled.CONVERTED: "已获得联系方式,不再复聊 (contact details were obtained; not written to again)",
     Enrolled.DO_NOT_CONTACT: "已设为免打扰 (must not be contacted)",
+    Enrolled.BOT_DELETED: "该联系人的渠道已删除 (this contact's bot was deleted)",
     Enrolled.NOT_FOUND: "没有这个联系人 (no such contact)",
 }
+
+
+_NEVER = {
+    "do_not_contact": Enrolled.DO_NOT_CONTACT,
+    "is_without_bot": Enrolled.BOT_DELETED,
+    "was_converted": Enrolled.CONVERTED,
+}
+"""What speaks against a person whatever was asked for, in this order: column of a candidate, answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,10 +155,9 @@ def _refusal(person: asyncpg.Record | None, request: Request) -> Enrolled:
     """Say why a person cannot be enrolled, or ``ENROLLED`` if nothing speaks against it."""
     if person is None:
         return Enrolled.NOT_FOUND
-    if person["do_not_contact"]:
-        return Enrolled.DO_NOT_CONTACT
-    if person["was_converted"]:
-        return Enrolled.CONVERTED
+    for column, status in _NEVER.items():
+        if person[column]:
+            return status
     if person["newest_state"] in {"waiting", "active", "paused"}:
         return Enrolled.ALREADY_ENROLLED
     if person["newest_state"] is not None and not request.restart:

@@ -97,6 +97,8 @@ async def _reserve(
         if contact["do_not_contact"]:
             raise ConflictError("该联系人已设为免打扰,不能发送 (this person must not be contacted)")
         bot = await people_store.find_bot(connection, contact["bot_id"])
+        if bot["deleted_at"] is not None:
+            raise ConflictError("该联系人的渠道已删除,不能发送 (this contact's bot was deleted)")
         is_webchat = bot["delivery_kind"] == "webchat"
         start = now
         if not is_webchat and bot["rate_per_second"] is not None:

@@ -132,6 +132,8 @@ async def _place(
     bots = await store.find_bots(connection, sorted(named), numbered)
     ids = {row["client_id"]: row["id"] for row in bots} | {str(row["id"]): row["id"] for row in bots}
     default = next((row["id"] for row in bots if row["is_default"]), None)
+    named_ids = [item.contact_id for item in items if isinstance(item, InboundItem) and item.contact_id is not None]
+    homeless = await store.without_bot(connection, named_ids) if named_ids else set()
     placed: list[_Placed] = []
     refused: list[Refusal] = []
     by_user: list[tuple[int, InboundItem, int]] = []
@@ -142,6 +144,10 @@ async def _place(
         bot_id = default if item.bot is None else ids.get(str(item.bot))
         if bot_id is None:
             refused.append(Refusal(index, Problem("bot", "没有这个机器人 (no such bot)")))
+        elif item.contact_id in homeless:
+            refused.append(
+                Refusal(index, Problem("contact_id", "该联系人的机器人已删除 (this contact's bot was deleted)"))
+            )
         elif item.contact_id is not None:
             placed.append(_Placed(index, item, bot_id, item.contact_id))
         else:
