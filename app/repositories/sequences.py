@@ -5,12 +5,14 @@ from dataclasses import dataclass
 
 import asyncpg
 
+# Configs and their active scripts as one snapshot; of a config's own row the columns of a script are null.
 _CONFIGS = """
-    SELECT id, is_active, deleted_at IS NOT NULL AS is_deleted, opening_message, position, position_key
+    SELECT id AS config_id, is_active, deleted_at IS NOT NULL AS is_deleted, opening_message,
+           NULL::bigint AS id, NULL::int AS day_number, NULL::int AS "order", NULL::int AS interval_hours,
+           NULL::text AS content
     FROM follow_up_config WHERE id = ANY($1::bigint[])
-"""
-_SCRIPTS = """
-    SELECT id, config_id, day_number, "order", interval_hours, content
+    UNION ALL
+    SELECT config_id, NULL, NULL, NULL, id, day_number, "order", interval_hours, content
     FROM follow_up_script
     WHERE config_id = ANY($1::bigint[]) AND is_active AND deleted_at IS NULL
 """
@@ -26,16 +28,16 @@ _CHOICE = """
 
 @dataclass(frozen=True, slots=True)
 class LoadedConfigs:
-    """Rows of configs and of their active scripts."""
+    """Rows of configs and of their active scripts, each with ``config_id``."""
 
     configs: Sequence[asyncpg.Record]
     scripts: Sequence[asyncpg.Record]
 
 
 async def load_configs(connection: asyncpg.Connection, config_ids: Sequence[int]) -> LoadedConfigs:
-    """Return configs (also inactive and deleted ones) and their active scripts, in two statements."""
-    configs = await connection.fetch(_CONFIGS, config_ids)
-    return LoadedConfigs(configs, await connection.fetch(_SCRIPTS, config_ids))
+    """Return configs (also inactive and deleted ones) and their active scripts, as they were at one moment."""
+    rows = await connection.fetch(_CONFIGS, config_ids)
+    return LoadedConfigs([row for row in rows if row["id"] is None], [row for row in rows if row["id"] is not None])
 
 
 async def load_scripts(connection: asyncpg.Connection, script_ids: Sequence[int]) -> dict[int, asyncpg.Record]:

@@ -26,12 +26,12 @@ async def load_sequences(
     for row in loaded.scripts:
         scripts.setdefault(row["config_id"], []).append(script_of(row))
     return {
-        row["id"]: build_sequence(
-            row["id"],
+        row["config_id"]: build_sequence(
+            row["config_id"],
             is_active=row["is_active"],
             is_deleted=row["is_deleted"],
             opening=row["opening_message"] or default_opening,
-            scripts=scripts.get(row["id"], ()),
+            scripts=scripts.get(row["config_id"], ()),
         )
         for row in loaded.configs
     }
