@@ -78,7 +78,11 @@ def create_app(settings: Settings, *, clock: Clock | None = None, ids: IdSource 
     )
     context = Context(
         settings=settings,
-        database=Database(settings.database_url.get_secret_value(), pool_size=settings.pool_size),
+        database=Database(
+            settings.database_url.get_secret_value(),
+            pool_size=settings.pool_size,
+            wait_seconds=settings.pool_wait_seconds,
+        ),
         clock=clock or SystemClock(),
         ids=ids or RandomIds(),
         http=http,
