@@ -47,6 +47,8 @@ class Settings(BaseSettings):
     """Scheme and host under which people reach the service; else those of the request."""
     pool_size: Annotated[int, Field(ge=2, le=200)] = 8
     """Connections of each of the two pools (requests and engine)."""
+    pool_wait_seconds: Annotated[float, Field(gt=0, le=300)] = 10.0
+    """How long a connection is waited for before a request is answered 503."""
     jobs: bool = True
     """Run the scheduler in this process."""
 

@@ -136,7 +136,11 @@ def create_app(
     clock = clock or SystemClock()
     context = Context(
         settings=settings,
-        database=Database(settings.database_url.get_secret_value(), pool_size=settings.pool_size),
+        database=Database(
+            settings.database_url.get_secret_value(),
+            pool_size=settings.pool_size,
+            wait_seconds=settings.pool_wait_seconds,
+        ),
         clock=clock,
         ids=ids or RandomIds(),
         http=http,

@@ -30,7 +30,9 @@ def plain_dsn(url: str) -> str:
 class Database:
     """One PostgreSQL server, seen through two small pools."""
 
-    def __init__(self, url: str, *, pool_size: int, application_name: str = "huiyin") -> None:
+    def __init__(
+        self, url: str, *, pool_size: int, wait_seconds: float = 10.0, application_name: str = "huiyin"
+    ) -> None:
         self._dsn = plain_dsn(url)
         self._application_name = application_name
         self.engine: AsyncEngine = create_async_engine(
@@ -38,13 +40,13 @@ class Database:
             async_creator=self._connect,
             pool_size=pool_size,
             max_overflow=0,
-            pool_timeout=10,
+            pool_timeout=wait_seconds,
             # Errors are logged, and the values of a statement are people's texts and numbers.
             hide_parameters=True,
         )
         event.listen(self.engine.sync_engine, "checkout", _refuse_closed)
         self._sessions = async_sessionmaker(self.engine, expire_on_commit=False)
-        self._pool = HandOffPool(self._connect_raw, pool_size)
+        self._pool = HandOffPool(self._connect_raw, pool_size, wait_seconds)
 
     def session(self) -> AsyncSession:
         """Return a new SQLAlchemy session; the caller opens and ends its transaction."""
@@ -57,17 +59,26 @@ class Database:
             yield session
 
     def connection(self) -> AbstractAsyncContextManager[asyncpg.Connection]:
-        """Lend a raw connection in autocommit."""
+        """Lend a raw connection in autocommit; ``PoolBusyError`` where none comes free in time."""
         return self._pool.connection()
 
-    def transaction(self) -> AbstractAsyncContextManager[asyncpg.Connection]:
-        """Lend a raw connection inside a transaction."""
-        return self._pool.transaction()
+    def transaction(self, *, is_patient: bool = False) -> AbstractAsyncContextManager[asyncpg.Connection]:
+        """Lend a raw connection inside a transaction; ``PoolBusyError`` where none comes free in time.
+
+        Args:
+            is_patient: Wait without a bound, to write down what has happened outside already.
+        """
+        return self._pool.transaction(is_patient=is_patient)
 
     @property
     def raw_in_use(self) -> int:
         """How many raw connections are lent at the moment."""
         return self._pool.in_use
+
+    @property
+    def raw_waiting(self) -> int:
+        """How many wait for a raw connection at the moment."""
+        return self._pool.waiting
 
     async def listen(self) -> asyncpg.Connection:
         """Open a connection of its own, outside the pools, for LISTEN; the caller closes it."""

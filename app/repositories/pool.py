@@ -3,6 +3,9 @@
 A released connection goes straight to whoever waits longest. Pools that put it back on a shelf first let the
 releaser take it again, which is where long tails come from (measured: p99 40 ms against 10 ms under load). There is no
 reset query: every user leaves its transaction through ``transaction()``, and nothing else is changed on a session.
+
+Nobody waits longer than the pool's bound, but for the patient: whoever writes down what has happened outside already,
+such as a message that has left, would lose it by giving up.
 """
 
 import asyncio
@@ -13,36 +16,55 @@ from contextlib import asynccontextmanager
 import asyncpg
 
 Connect = Callable[[], Awaitable[asyncpg.Connection]]
+Waiter = asyncio.Future[asyncpg.Connection | None]
+"""Ends with a connection, or with None: a place to open a new one in."""
+
+
+class PoolBusyError(TimeoutError):
+    """No connection came free within the pool's bound."""
 
 
 class HandOffPool:
-    """At most ``size`` connections, opened when first needed."""
+    """At most ``size`` connections, opened when first needed, each waited for at most ``wait_seconds``."""
 
-    def __init__(self, connect: Connect, size: int) -> None:
+    def __init__(self, connect: Connect, size: int, wait_seconds: float) -> None:
         self._connect = connect
         self._size = size
+        self._wait_seconds = wait_seconds
         self._open = 0
         self._idle: list[asyncpg.Connection] = []
-        self._waiters: deque[asyncio.Future[asyncpg.Connection | None]] = deque()
+        self._waiters: deque[Waiter] = deque()
 
     @property
     def in_use(self) -> int:
         """How many connections are lent at the moment."""
         return self._open - len(self._idle)
 
+    @property
+    def waiting(self) -> int:
+        """How many wait for a connection at the moment."""
+        return sum(not waiter.done() for waiter in self._waiters)
+
     @asynccontextmanager
-    async def connection(self) -> AsyncIterator[asyncpg.Connection]:
-        """Lend a connection in autocommit."""
-        connection = await self._acquire()
+    async def connection(self, *, is_patient: bool = False) -> AsyncIterator[asyncpg.Connection]:
+        """Lend a connection in autocommit.
+
+        Args:
+            is_patient: Wait without a bound.
+
+        Raises:
+            PoolBusyError: none came free in time.
+        """
+        connection = await self._acquire(None if is_patient else self._wait_seconds)
         try:
             yield connection
         finally:
             self._release(connection)
 
     @asynccontextmanager
-    async def transaction(self) -> AsyncIterator[asyncpg.Connection]:
+    async def transaction(self, *, is_patient: bool = False) -> AsyncIterator[asyncpg.Connection]:
         """Lend a connection inside a transaction: committed at the end, rolled back on any error."""
-        async with self.connection() as connection, connection.transaction():
+        async with self.connection(is_patient=is_patient) as connection, connection.transaction():
             yield connection
 
     async def close(self) -> None:
@@ -53,7 +75,7 @@ class HandOffPool:
         for connection in idle:
             await connection.close()
 
-    async def _acquire(self) -> asyncpg.Connection:
+    async def _acquire(self, wait_seconds: float | None) -> asyncpg.Connection:
         while self._idle:
             connection = self._idle.pop()
             if not connection.is_closed():
@@ -61,15 +83,27 @@ class HandOffPool:
             self._open -= 1
         if self._open < self._size:
             return await self._open_one()
-        waiter = asyncio.get_running_loop().create_future()
+        waiter: Waiter = asyncio.get_running_loop().create_future()
         self._waiters.append(waiter)
         try:
-            handed = await waiter
+            async with asyncio.timeout(wait_seconds):
+                handed = await self._handed(waiter)
+        except TimeoutError as error:
+            raise PoolBusyError("all connections to the database are in use") from error
+        if handed is None or handed.is_closed():  # a place, or one that broke on its way here
+            return await self._open_one(reserved=True)
+        return handed
+
+    async def _handed(self, waiter: Waiter) -> asyncpg.Connection | None:
+        try:
+            return await waiter
         except asyncio.CancelledError:
+            # The caller's end or the time-out, perhaps in the very step of the loop in which a connection came.
             if waiter.done() and not waiter.cancelled():
                 self._return_after_cancel(waiter.result())
+            elif waiter in self._waiters:
+                self._waiters.remove(waiter)
             raise
-        return handed if handed is not None else await self._open_one(reserved=True)
 
     async def _open_one(self, *, reserved: bool = False) -> asyncpg.Connection:
         if not reserved:
@@ -106,7 +140,7 @@ class HandOffPool:
         else:
             self._release(handed)
 
-    def _next_waiter(self) -> asyncio.Future[asyncpg.Connection | None] | None:
+    def _next_waiter(self) -> Waiter | None:
         while self._waiters:
             waiter = self._waiters.popleft()
             if not waiter.done():

@@ -12,9 +12,11 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from app.errors import AppError, ConflictError, InvalidInputError, UnavailableError
+from app.repositories.pool import PoolBusyError
 
 _RETRY_SECONDS = 2
 _AWAY = "数据库暂时不可用,请稍后重试 (the database is away, try again)"
+_ALL_IN_USE = "服务繁忙,请稍后重试 (all connections to the database are in use, try again)"
 _BUSY = "数据正被其他请求修改,请稍后重试 (the data is being changed by others, try again)"
 
 FAULTS: tuple[type[Exception], ...] = (
@@ -49,7 +51,7 @@ def meaning(error: BaseException) -> AppError | None:
         return _full()
     if isinstance(error, ValueError):  # asyncpg's refusal to encode an argument
         return _invalid()
-    return _away() if isinstance(error, FAULTS) else None
+    return _unavailable(error) if isinstance(error, FAULTS) else None
 
 
 def _of_state(state: str) -> AppError | None:
@@ -69,6 +71,11 @@ def _of_state(state: str) -> AppError | None:
 
 def _away() -> AppError:
     return UnavailableError(_AWAY, retry_after=_RETRY_SECONDS)
+
+
+def _unavailable(error: BaseException) -> AppError:
+    is_ours = isinstance(error, PoolBusyError | PoolTimeoutError)
+    return UnavailableError(_ALL_IN_USE if is_ours else _AWAY, retry_after=_RETRY_SECONDS)
 
 
 def _full() -> AppError:

@@ -38,6 +38,13 @@ class Metrics:
             registry=self.registry,
         )
         in_use.labels("raw").set_function(lambda: database.raw_in_use)
+        waiting = Gauge(
+            "huiyin_database_connections_waiting",
+            "Requests and passes that wait for a connection at the moment.",
+            ("pool",),
+            registry=self.registry,
+        )
+        waiting.labels("raw").set_function(lambda: database.raw_waiting)
         sessions: Any = database.engine.pool
         in_use.labels("sessions").set_function(sessions.checkedout)
 

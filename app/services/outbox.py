@@ -31,7 +31,7 @@ async def deliver_events(context: Context, http: HttpClient) -> int:
     if not events:
         return 0
     outcomes = await asyncio.gather(*(_deliver(context, http, event) for event in events))
-    async with context.database.transaction() as connection:
+    async with context.database.transaction(is_patient=True) as connection:
         await store.settle(connection, context.clock.now(), outcomes)
     return len(events)
 

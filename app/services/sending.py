@@ -162,7 +162,7 @@ async def _deliver(context: Context, messenger: Messenger, reserved: _Reserved, 
 async def _write(context: Context, reserved: _Reserved, record_id: int, outcome: Outcome) -> None:
     now = context.clock.now()
     contact_id: int = reserved.contact["id"]
-    async with context.database.transaction() as connection:
+    async with context.database.transaction(is_patient=True) as connection:
         await contacts.lock(connection, [contact_id])
         match outcome:
             case Sent():

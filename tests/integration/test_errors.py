@@ -1,5 +1,6 @@
 """Every way in which a request can fail before a handler has a say, in the dialect of its family."""
 
+import asyncio
 import errno
 import json
 import re
@@ -11,11 +12,12 @@ import httpx2
 import pytest
 import structlog
 from fastapi import FastAPI
-from sqlalchemy import exc
+from sqlalchemy import exc, text
 
 from app.config import Settings
 from app.errors import AppError, ConflictError, NotFoundError, TooManyRequestsError, UnavailableError
 from app.main import create_app
+from app.repositories.pool import PoolBusyError
 from app.routers.database_errors import StorageFullError, meaning
 from app.routers.fixed_paths import FixedPaths
 
@@ -64,6 +66,7 @@ async def broken(shared_settings: Settings) -> AsyncIterator[httpx2.AsyncClient]
         "missing": lambda: NotFoundError("没有 (none)"),
         "clash": lambda: ConflictError("已有 (taken)"),
         "slow": lambda: TooManyRequestsError("慢 (slow)", retry_after=7),
+        "busy": PoolBusyError,
     }
 
     async def fail(how: str) -> None:
@@ -197,6 +200,7 @@ async def test_what_handlers_raise(broken: httpx2.AsyncClient, family: str) -> N
         ("clash", 409, False),
         ("slow", 429, True),
         ("away", 503, True),
+        ("busy", 503, True),
         ("full", 507, False),
         ("bug", 500, False),
     ):
@@ -204,7 +208,7 @@ async def test_what_handlers_raise(broken: httpx2.AsyncClient, family: str) -> N
         assert told(family, answer)[0] == expected(family, status, access=about_access), how
         assert "13800138000" not in answer.text
         if answer.status_code in {429, 503}:
-            assert answer.headers["retry-after"] == {"slow": "7", "away": "2"}[how]
+            assert answer.headers["retry-after"] == {"slow": "7", "away": "2", "busy": "2"}[how]
 
 
 async def test_a_bug_is_logged_once_with_its_request_id(broken: httpx2.AsyncClient) -> None:
@@ -290,6 +294,33 @@ async def test_a_database_that_went_away(app: FastAPI, client: httpx2.AsyncClien
     assert (await client.get("/api/followup-configs")).status_code == 200
 
 
+@pytest.mark.parametrize("path", ["/api/followup-configs", "/api/contacts", "/api/chatbot/users"])
+async def test_all_connections_are_in_use(settings: Settings, path: str) -> None:
+    """Who waits for one is told to come again after the pool's bound, and is answered when one is free."""
+    app = create_app(settings.model_copy(update={"pool_size": 2, "pool_wait_seconds": 0.05}))
+    transport = httpx2.ASGITransport(app=app, raise_app_exceptions=True, client=("127.0.0.1", 1))
+    async with (
+        app.router.lifespan_context(app),
+        httpx2.AsyncClient(transport=transport, base_url="http://localhost") as client,
+    ):
+        database = app.state.context.database
+        async with (
+            database.connection(),
+            database.connection(),
+            database.session() as one,
+            database.session() as two,
+        ):
+            await asyncio.gather(*(session.execute(text("SELECT 1")) for session in (one, two)))
+            patient = asyncio.create_task(database.transaction(is_patient=True).__aenter__())
+            await asyncio.sleep(0)  # it begins to wait
+            assert 'connections_waiting{pool="raw"} 1.0' in (await client.get("/metrics")).text
+            answer = await client.get(path)
+            assert (answer.status_code, answer.headers["retry-after"]) == (503, "2")
+            assert "all connections" in told(path, answer)[1]
+            patient.cancel()
+        assert (await client.get(path)).status_code == 200
+
+
 def of_state(state: str) -> Exception:
     error = asyncpg.PostgresError.new({"C": state, "M": "told"})
     assert isinstance(error, Exception)
@@ -331,7 +362,8 @@ def test_what_other_faults_mean() -> None:
     assert isinstance(meaning(TimeoutError()), UnavailableError)
     assert isinstance(meaning(FileNotFoundError()), UnavailableError)
     assert isinstance(meaning(asyncpg.InterfaceError("connection is closed")), UnavailableError)
-    assert isinstance(meaning(exc.TimeoutError()), UnavailableError)
+    assert "all connections" in str(meaning(exc.TimeoutError()))
+    assert "all connections" in str(meaning(PoolBusyError()))
     assert isinstance(meaning(OSError(errno.EROFS, "read-only")), StorageFullError)
     assert isinstance(meaning(exc.DBAPIError("SELECT 1", None, OSError(), connection_invalidated=True)), AppError)
     assert meaning(RuntimeError()) is None
