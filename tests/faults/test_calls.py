@@ -220,11 +220,15 @@ async def test_manual_calls_of_a_killed_process_are_answered_for(database_url: s
             await service.kill()
             assert isinstance((await asyncio.gather(asked, return_exceptions=True))[0], httpx2.HTTPError)
         async with (
-            running_service(database_url, **variables(bot)) as service,
+            running_service(database_url, **variables(bot, JOBS="false")) as service,
             httpx2.AsyncClient(base_url=service.url) as client,
         ):
             answer = await client.post(path, json=body, headers=headers)
             assert answer.status_code == 409, "nobody knows yet"
+        async with (
+            running_service(database_url, **variables(bot)) as service,
+            httpx2.AsyncClient(base_url=service.url) as client,
+        ):
             await eventually_equal(connection, "SELECT placement FROM outbound_call", "placed")
             told: list[dict[str, Any]] = (await client.post(path, json=body, headers=headers)).json()["data"]
         assert [item["errorCode"] for item in told] == [0]
