@@ -1,6 +1,5 @@
 """``/api/webchat/{token}``: a person's own chat; the unguessable token is the proof."""
 
-import asyncio
 from collections.abc import AsyncIterable
 from http import HTTPStatus
 from typing import Annotated, Any
@@ -22,7 +21,6 @@ from app.services.live import LiveHistory
 router = APIRouter(prefix="/api/webchat", tags=[Tag.WEBCHAT])
 
 LINES = 200
-PING_SECONDS = 15.0
 _EVENTS = (
     "event: message\n"
     'data: {"number":2,"direction":"inbound","text":"好的,晚点联系","created_at":"2026-03-05T10:35:00Z"}\n'
@@ -124,17 +122,7 @@ async def stream(
                 seen = line["number"]
                 yield ServerSentEvent(data=ChatLineOut.model_validate(dict(line)), id=str(seen), event="message")
             if not lines:
-                await _wait(context, watch.changed)
-
-
-async def _wait(context: Context, changed: asyncio.Event) -> None:
-    """Wait until something changed, the service stops, or it is time to look whether the reader is still there."""
-    waits = [asyncio.create_task(changed.wait()), asyncio.create_task(context.stopping.wait())]
-    try:
-        await asyncio.wait(waits, timeout=PING_SECONDS, return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        for wait in waits:
-            wait.cancel()
+                await watch.wait(context.stopping)
 
 
 async def _lines(context: Context, contact_id: int, after: int) -> list[asyncpg.Record]:

@@ -18,6 +18,7 @@ from app.repositories.database import Database
 log = structlog.get_logger(__name__)
 
 LOOK_SECONDS = 0.5
+PING_SECONDS = 15.0
 
 
 class Watch:
@@ -26,6 +27,15 @@ class Watch:
     def __init__(self, contact_id: int) -> None:
         self.contact_id = contact_id
         self.changed = asyncio.Event()
+
+    async def wait(self, stopping: asyncio.Event) -> None:
+        """Wait until something changed, the service stops, or it is time to see whether the reader is still there."""
+        waits = [asyncio.create_task(self.changed.wait()), asyncio.create_task(stopping.wait())]
+        try:
+            await asyncio.wait(waits, timeout=PING_SECONDS, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for wait in waits:
+                wait.cancel()
 
 
 class LiveHistory:

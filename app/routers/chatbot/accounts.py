@@ -23,11 +23,10 @@ _delete = Query(DeleteQuery)
 
 
 @part.operation(
-    "POST",
-    "/chatbot",
-    says=Answer[BotOut],
-    summary="创建聊天机器人 Make a bot",
-    description="返回 clientId 与 secret,用于初始化 SDK 的 Chatbot。Answers what an SDK's Chatbot is made with.",
+    "POST /chatbot",
+    Answer[BotOut],
+    "创建聊天机器人 Make a bot",
+    "返回 clientId 与 secret,用于初始化 SDK 的 Chatbot。Answers what an SDK's Chatbot is made with.",
 )
 async def create(body: BotIn, context: ContextDep) -> dict[str, Any]:
     """Make a bot."""
@@ -36,11 +35,10 @@ async def create(body: BotIn, context: ContextDep) -> dict[str, Any]:
 
 
 @part.operation(
-    "GET",
-    "/chatbot",
-    says=Paged[BotOut],
-    summary="获得聊天机器人列表 List bots",
-    description="最新的在前。Newest first.",
+    "GET /chatbot",
+    Paged[BotOut],
+    "获得聊天机器人列表 List bots",
+    "最新的在前。Newest first.",
     openapi_extra=_bots.documentation,
 )
 async def list_bots(request: Request, context: ContextDep) -> dict[str, Any]:
@@ -51,11 +49,10 @@ async def list_bots(request: Request, context: ContextDep) -> dict[str, Any]:
 
 
 @part.operation(
-    "DELETE",
-    "/chatbot",
-    says=Done,
-    summary="删除聊天机器人 Delete a bot",
-    description="用 clientId 参数指明;也可以 DELETE /api/v1/chatbot/{clientId} 并携带密钥。"
+    "DELETE /chatbot",
+    Done,
+    "删除聊天机器人 Delete a bot",
+    "用 clientId 参数指明;也可以 DELETE /api/v1/chatbot/{clientId} 并携带密钥。"
     "Named by clientId; DELETE /api/v1/chatbot/{clientId} with an API key does the same.",
     openapi_extra=_delete.documentation,
 )
@@ -69,11 +66,10 @@ async def delete(request: Request, context: ContextDep) -> dict[str, Any]:
 
 
 @part.operation(
-    "GET",
-    "/secret/{clientId}",
-    says=Answer[SecretOut],
-    summary="获得聊天机器人密钥 Read a bot's secret",
-    description="不存在时 rc 3。rc 3 where there is no such bot.",
+    "GET /secret/{clientId}",
+    Answer[SecretOut],
+    "获得聊天机器人密钥 Read a bot's secret",
+    "不存在时 rc 3。rc 3 where there is no such bot.",
 )
 async def read_secret(
     client_id: Annotated[Storable, Path(alias="clientId", max_length=64, description="机器人标识")], context: ContextDep

@@ -41,37 +41,33 @@ async def delete_bot(context: ContextDep, bot: BotDep) -> dict[str, Any]:
 for _path in ("", "/"):
     _is_shown = _path == ""
     part.operation(
-        "GET",
-        _path,
-        says=Answer[CardOut],
-        summary="获取机器人画像 Read the bot's card",
-        description="名字、兜底回复、问候语、默认阈值。Name, fallback, welcome, thresholds.",
+        f"GET {_path}",
+        Answer[CardOut],
+        "获取机器人画像 Read the bot's card",
+        "名字、兜底回复、问候语、默认阈值。Name, fallback, welcome, thresholds.",
         include_in_schema=_is_shown,
     )(read_card)
     part.operation(
-        "PUT",
-        _path,
-        says=Answer[CardOut],
-        summary="更新机器人画像 Change the bot's card",
-        description="只修改给出的字段;兜底回复不能为空。Changes what is given; the fallback is never empty.",
+        f"PUT {_path}",
+        Answer[CardOut],
+        "更新机器人画像 Change the bot's card",
+        "只修改给出的字段;兜底回复不能为空。Changes what is given; the fallback is never empty.",
         include_in_schema=_is_shown,
     )(change_card)
     part.operation(
-        "DELETE",
-        _path,
-        says=Done,
-        summary="删除机器人 Delete the bot",
-        description="不可恢复;默认机器人不能删除 (rc 2)。For good; the default bot cannot be deleted (rc 2).",
+        f"DELETE {_path}",
+        Done,
+        "删除机器人 Delete the bot",
+        "不可恢复;默认机器人不能删除 (rc 2)。For good; the default bot cannot be deleted (rc 2).",
         include_in_schema=_is_shown,
     )(delete_bot)
 
 
 @part.operation(
-    "GET",
-    "/status",
-    says=Answer[StatusOut],
-    summary="获取全局任务状态 Read the state",
-    description="后台任务的状态,以及运行中的匹配器。State of background work, and which matcher runs.",
+    "GET /status",
+    Answer[StatusOut],
+    "获取全局任务状态 Read the state",
+    "后台任务的状态,以及运行中的匹配器。State of background work, and which matcher runs.",
 )
 async def read_status(_bot: BotDep, knowledge: KnowledgeDep) -> dict[str, Any]:
     """Read the state of background work."""

@@ -22,11 +22,10 @@ NodePath = Annotated[
 
 
 @part.operation(
-    "POST",
-    "/faq/categories",
-    says=Answer[NodeMade],
-    summary="创建知识库分类 Make a category",
-    description="同级同名时 rc 2。rc 2 where there is one of this name beside it.",
+    "POST /faq/categories",
+    Answer[NodeMade],
+    "创建知识库分类 Make a category",
+    "同级同名时 rc 2。rc 2 where there is one of this name beside it.",
 )
 async def add(body: NodeIn, context: ContextDep, bot: BotDep) -> dict[str, Any]:
     """Make a category."""
@@ -35,11 +34,7 @@ async def add(body: NodeIn, context: ContextDep, bot: BotDep) -> dict[str, Any]:
 
 
 @part.operation(
-    "GET",
-    "/faq/categories",
-    says=Answer[list[NodeOut]],
-    summary="获取知识库分类信息 Read the categories",
-    description="树状结构。The whole tree.",
+    "GET /faq/categories", Answer[list[NodeOut]], "获取知识库分类信息 Read the categories", "树状结构。The whole tree."
 )
 async def read(context: ContextDep, bot: BotDep) -> dict[str, Any]:
     """Read the tree of categories."""
@@ -48,11 +43,10 @@ async def read(context: ContextDep, bot: BotDep) -> dict[str, Any]:
 
 
 @part.operation(
-    "PUT",
-    "/faq/categories",
-    says=Answer[list[NodeOut]],
-    summary="更新知识库分类 Rename a category",
-    description="返回整棵树。Answers the whole tree.",
+    "PUT /faq/categories",
+    Answer[list[NodeOut]],
+    "更新知识库分类 Rename a category",
+    "返回整棵树。Answers the whole tree.",
 )
 async def rename(body: NodeChange, context: ContextDep, bot: BotDep) -> dict[str, Any]:
     """Rename a category."""
@@ -60,11 +54,10 @@ async def rename(body: NodeChange, context: ContextDep, bot: BotDep) -> dict[str
 
 
 @part.operation(
-    "DELETE",
-    "/faq/categories/{categoryId}",
-    says=Answer[list[NodeOut]],
-    summary="删除知识库分类 Delete a category",
-    description="连同下级分类;其中的问答对保留,变为无分类。With those below; entries in it stay, in no category.",
+    "DELETE /faq/categories/{categoryId}",
+    Answer[list[NodeOut]],
+    "删除知识库分类 Delete a category",
+    "连同下级分类;其中的问答对保留,变为无分类。With those below; entries in it stay, in no category.",
 )
 async def remove(category_id: NodePath, context: ContextDep, bot: BotDep) -> dict[str, Any]:
     """Delete a category."""

@@ -1,6 +1,5 @@
 """``…/users/{userId}/chats``: one history, read page by page, searched, exported, followed live."""
 
-import asyncio
 from collections.abc import AsyncIterable, AsyncIterator
 from typing import Annotated, Any
 
@@ -29,7 +28,6 @@ _chats = Query(ChatsQuery)
 _export = Query(ExportQuery)
 
 LINES = 200
-PING_SECONDS = 15.0
 COLUMNS = ("userId", "created", "direction", "service", "textMessage", "confidence", "docId")
 _LINE = (
     '{"userId":"postman9","textMessage":"方法","direction":"inbound","service":null,"confidence":null,"docId":null,'
@@ -38,11 +36,10 @@ _LINE = (
 
 
 @part.operation(
-    "GET",
-    f"{USER}/chats",
-    says=Paged[ChatOut],
-    summary="获取聊天历史 Read a history",
-    description="该用户与机器人、复聊、人工客服的全部消息,最新的在前;q 搜索,cursor 逐段读取。"
+    f"GET {USER}/chats",
+    Paged[ChatOut],
+    "获取聊天历史 Read a history",
+    "该用户与机器人、复聊、人工客服的全部消息,最新的在前;q 搜索,cursor 逐段读取。"
     "Everything said with this user, newest first; q searches, cursor walks.",
     openapi_extra=_chats.documentation,
 )
@@ -77,11 +74,10 @@ UserDep = Annotated[asyncpg.Record, Depends(_user)]
 
 
 @part.operation(
-    "GET",
-    f"{USER}/chats/export",
-    says=None,
-    summary="导出聊天历史 Export a history",
-    description="旧的在前,format=jsonl 或 csv (UTF-8,带 BOM)。Oldest first, streamed as JSON lines or CSV.",
+    f"GET {USER}/chats/export",
+    None,
+    "导出聊天历史 Export a history",
+    "旧的在前,format=jsonl 或 csv (UTF-8,带 BOM)。Oldest first, streamed as JSON lines or CSV.",
     response_class=StreamingResponse,
     responses={
         200: {
@@ -106,11 +102,10 @@ async def export_chats(request: Request, context: ContextDep, user: UserDep) -> 
 
 
 @part.operation(
-    "GET",
-    f"{USER}/chats/stream",
-    says=None,
-    summary="实时聊天 Follow a history",
-    description="新消息的服务器推送 (text/event-stream),id 为消息序号,用 Last-Event-ID 续传;不带时从新消息开始。"
+    f"GET {USER}/chats/stream",
+    None,
+    "实时聊天 Follow a history",
+    "新消息的服务器推送 (text/event-stream),id 为消息序号,用 Last-Event-ID 续传;不带时从新消息开始。"
     "New messages as server-sent events, resumable with Last-Event-ID; without it, from now on.",
     response_class=EventSourceResponse,
     responses={
@@ -147,16 +142,7 @@ async def stream_chats(
                 line = ChatOut.model_validate(_chat(user["user_id"], row)).model_dump(mode="json", by_alias=True)
                 yield ServerSentEvent(data=line, id=str(seen), event="message")
             if not rows:
-                await _wait(context, watch.changed)
-
-
-async def _wait(context: Context, changed: asyncio.Event) -> None:
-    waits = [asyncio.create_task(changed.wait()), asyncio.create_task(context.stopping.wait())]
-    try:
-        await asyncio.wait(waits, timeout=PING_SECONDS, return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        for wait in waits:
-            wait.cancel()
+                await watch.wait(context.stopping)
 
 
 async def _json_lines(context: Context, user: asyncpg.Record) -> AsyncIterator[bytes]:

@@ -20,11 +20,10 @@ MUTED = {"rc": 10, "error": "用户已被屏蔽 (this user is muted)"}
 
 
 @part.operation(
-    "POST",
-    "/conversation/query",
-    says=Answer[TurnOut],
-    summary="检索多轮对话 Talk to the bot",
-    description="保存问题并回答:先查知识库,没有达到最佳回复阈值的就用兜底回复;被屏蔽的用户只保存、不回答。"
+    "POST /conversation/query",
+    Answer[TurnOut],
+    "检索多轮对话 Talk to the bot",
+    "保存问题并回答:先查知识库,没有达到最佳回复阈值的就用兜底回复;被屏蔽的用户只保存、不回答。"
     "Stores the question and answers it: from the FAQ base at or above the threshold, else the fallback; "
     "what muted people ask is stored and not answered.",
 )
@@ -55,11 +54,10 @@ async def converse(
 
 
 @part.operation(
-    "POST",
-    "/faq/query",
-    says=Answer[list[HitOut]],
-    summary="检索知识库 Ask the FAQ base",
-    description="相似度不低于建议回复阈值的问答对,最相似的在前;被屏蔽的用户 rc 10。"
+    "POST /faq/query",
+    Answer[list[HitOut]],
+    "检索知识库 Ask the FAQ base",
+    "相似度不低于建议回复阈值的问答对,最相似的在前;被屏蔽的用户 rc 10。"
     "Entries at or above the threshold, best first; rc 10 for muted users.",
 )
 @quick

@@ -51,11 +51,10 @@ class EntryPage(Paged[EntryRow]):
 
 
 @part.operation(
-    "POST",
-    "/faq/database",
-    says=Answer[EntrySaved],
-    summary="创建问答对 Write an entry",
-    description="下一次提问即生效;docId 已存在时 rc 2。Answers with the next question; rc 2 where the docId is taken.",
+    "POST /faq/database",
+    Answer[EntrySaved],
+    "创建问答对 Write an entry",
+    "下一次提问即生效;docId 已存在时 rc 2。Answers with the next question; rc 2 where the docId is taken.",
 )
 async def add(body: EntryIn, context: ContextDep, bot: BotDep, knowledge: KnowledgeDep) -> dict[str, Any]:
     """Write a new entry."""
@@ -63,11 +62,10 @@ async def add(body: EntryIn, context: ContextDep, bot: BotDep, knowledge: Knowle
 
 
 @part.operation(
-    "GET",
-    "/faq/database",
-    says=EntryPage,
-    summary="获取问答对列表 List entries",
-    description="最新的在前。Newest first.",
+    "GET /faq/database",
+    EntryPage,
+    "获取问答对列表 List entries",
+    "最新的在前。Newest first.",
     openapi_extra=_entries.documentation,
 )
 async def list_entries(request: Request, context: ContextDep, bot: BotDep) -> dict[str, Any]:
@@ -90,11 +88,10 @@ async def list_entries(request: Request, context: ContextDep, bot: BotDep) -> di
 
 
 @part.operation(
-    "GET",
-    "/faq/database/export",
-    says=Answer[list[EntryExport]],
-    summary="导出知识库 Export the base",
-    description="全部问答对与相似问。Every entry with its similar questions.",
+    "GET /faq/database/export",
+    Answer[list[EntryExport]],
+    "导出知识库 Export the base",
+    "全部问答对与相似问。Every entry with its similar questions.",
 )
 async def export(context: ContextDep, bot: BotDep) -> dict[str, Any]:
     """Export the whole base."""
@@ -125,11 +122,10 @@ async def export(context: ContextDep, bot: BotDep) -> dict[str, Any]:
 
 
 @part.operation(
-    "GET",
-    "/faq/database/inquiryrank",
-    says=Answer[list[RankOut]],
-    summary="获取知识库热门问题 List what is asked most",
-    description="回答次数多的在前。What answered most often comes first.",
+    "GET /faq/database/inquiryrank",
+    Answer[list[RankOut]],
+    "获取知识库热门问题 List what is asked most",
+    "回答次数多的在前。What answered most often comes first.",
     openapi_extra=_rank.documentation,
 )
 async def inquiry_rank(request: Request, context: ContextDep, bot: BotDep) -> dict[str, Any]:
@@ -152,11 +148,7 @@ async def inquiry_rank(request: Request, context: ContextDep, bot: BotDep) -> di
 
 
 @part.operation(
-    "GET",
-    ENTRY,
-    says=Answer[EntryOut],
-    summary="获取问答对 Read an entry",
-    description="不存在时 rc 3。rc 3 where there is none.",
+    f"GET {ENTRY}", Answer[EntryOut], "获取问答对 Read an entry", "不存在时 rc 3。rc 3 where there is none."
 )
 async def read(doc_id: DocPath, context: ContextDep, bot: BotDep) -> dict[str, Any]:
     """Read an entry."""
@@ -171,11 +163,10 @@ async def read(doc_id: DocPath, context: ContextDep, bot: BotDep) -> dict[str, A
 
 
 @part.operation(
-    "PUT",
-    ENTRY,
-    says=Answer[EntrySaved],
-    summary="更新知识库问答对 Change an entry",
-    description="只修改给出的字段;replyLastUpdate 过期时 rc 2。Changes what is given; a stale replyLastUpdate is rc 2.",
+    f"PUT {ENTRY}",
+    Answer[EntrySaved],
+    "更新知识库问答对 Change an entry",
+    "只修改给出的字段;replyLastUpdate 过期时 rc 2。Changes what is given; a stale replyLastUpdate is rc 2.",
 )
 async def change(
     doc_id: DocPath, body: EntryChange, context: ContextDep, bot: BotDep, knowledge: KnowledgeDep
@@ -186,11 +177,10 @@ async def change(
 
 
 @part.operation(
-    "DELETE",
-    ENTRY,
-    says=Done,
-    summary="删除问答对 Delete an entry",
-    description="连同相似问;下一次提问即生效。With its similar questions; gone with the next question.",
+    f"DELETE {ENTRY}",
+    Done,
+    "删除问答对 Delete an entry",
+    "连同相似问;下一次提问即生效。With its similar questions; gone with the next question.",
 )
 async def remove(doc_id: DocPath, context: ContextDep, bot: BotDep) -> dict[str, Any]:
     """Delete an entry."""
@@ -199,11 +189,10 @@ async def remove(doc_id: DocPath, context: ContextDep, bot: BotDep) -> dict[str,
 
 
 @part.operation(
-    "POST",
-    "/faq/click",
-    says=Answer[Empty],
-    summary="记录点击 Count a click",
-    description="用户选择了某个建议的问答对。A person chose a suggested entry.",
+    "POST /faq/click",
+    Answer[Empty],
+    "记录点击 Count a click",
+    "用户选择了某个建议的问答对。A person chose a suggested entry.",
 )
 async def click(body: ClickIn, context: ContextDep, bot: BotDep) -> dict[str, Any]:
     """Count a click on a suggestion."""

@@ -45,21 +45,24 @@ class Part:
     operations: list[_Operation] = field(default_factory=list)
 
     def operation(
-        self, method: str, path: str, *, says: type[Any] | None, **options: Any
+        self, call: str, says: type[Any] | None, summary: str, description: str, **options: Any
     ) -> Callable[[Endpoint], Endpoint]:
         """Register a handler.
 
         Args:
-            method: The HTTP method.
-            path: Behind the prefix of the door.
+            call: The HTTP method, and the path behind the prefix of the door: ``GET /users``.
             says: The shape of a good answer; None where the answer is no JSON.
+            summary: What it does, in a few words.
+            description: What a caller should know.
             options: Of FastAPI's ``add_api_route``.
         """
+        method, _, path = call.partition(" ")
+        options |= {"methods": [method], "summary": summary, "description": description}
         if says is not None:
             options |= {"response_model": says | Refusal, "response_model_exclude_unset": True}
 
         def register(endpoint: Endpoint) -> Endpoint:
-            self.operations.append(_Operation(path, endpoint, {**options, "methods": [method]}))
+            self.operations.append(_Operation(path, endpoint, options))
             return endpoint
 
         return register

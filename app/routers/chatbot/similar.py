@@ -26,11 +26,10 @@ ExtendPath = Annotated[
 
 
 @part.operation(
-    "POST",
-    f"{ENTRY}/extend",
-    says=Answer[IdOut],
-    summary="创建问答对相似问 Write a similar question",
-    description="同样的文本再次提交返回同一条。The same text again is the same row.",
+    f"POST {ENTRY}/extend",
+    Answer[IdOut],
+    "创建问答对相似问 Write a similar question",
+    "同样的文本再次提交返回同一条。The same text again is the same row.",
 )
 async def add(
     doc_id: DocPath, body: SimilarIn, context: ContextDep, bot: BotDep, knowledge: KnowledgeDep
@@ -41,11 +40,10 @@ async def add(
 
 
 @part.operation(
-    "GET",
-    f"{ENTRY}/extend",
-    says=Paged[SimilarOut],
-    summary="获取问答对相似问列表 List similar questions",
-    description="最新的在前。Newest first.",
+    f"GET {ENTRY}/extend",
+    Paged[SimilarOut],
+    "获取问答对相似问列表 List similar questions",
+    "最新的在前。Newest first.",
     openapi_extra=_page.documentation,
 )
 async def list_similar(doc_id: DocPath, request: Request, context: ContextDep, bot: BotDep) -> dict[str, Any]:
@@ -64,11 +62,10 @@ async def list_similar(doc_id: DocPath, request: Request, context: ContextDep, b
 
 
 @part.operation(
-    "PUT",
-    f"{ENTRY}/extend/{{extendId}}",
-    says=Answer[IdOut],
-    summary="更新问答对相似问 Change a similar question",
-    description="已有相同文本时 rc 2。rc 2 where the entry has this text already.",
+    f"PUT {ENTRY}/extend/{{extendId}}",
+    Answer[IdOut],
+    "更新问答对相似问 Change a similar question",
+    "已有相同文本时 rc 2。rc 2 where the entry has this text already.",
 )
 async def change(
     doc_id: DocPath,
@@ -84,11 +81,10 @@ async def change(
 
 
 @part.operation(
-    "DELETE",
-    f"{ENTRY}/extend/{{extendId}}",
-    says=Done,
-    summary="删除问答对相似问 Delete a similar question",
-    description="下一次提问即生效。Gone with the next question.",
+    f"DELETE {ENTRY}/extend/{{extendId}}",
+    Done,
+    "删除问答对相似问 Delete a similar question",
+    "下一次提问即生效。Gone with the next question.",
 )
 async def remove(doc_id: DocPath, extend_id: ExtendPath, context: ContextDep, bot: BotDep) -> dict[str, Any]:
     """Delete a similar question."""

@@ -32,12 +32,10 @@ USER = "/users/{userId:path}"
 
 
 @part.operation(
-    "GET",
-    "/users",
-    says=Paged[UserOut],
-    summary="获取用户列表 List users",
-    description="与机器人有过消息往来或被屏蔽的用户,最近沟通的在前。"
-    "People with a message or a mute, the latest to speak first.",
+    "GET /users",
+    Paged[UserOut],
+    "获取用户列表 List users",
+    "与机器人有过消息往来或被屏蔽的用户,最近沟通的在前。People with a message or a mute, the latest to speak first.",
     openapi_extra=_users.documentation,
 )
 async def list_users(request: Request, context: ContextDep, bot: BotDep) -> dict[str, Any]:
@@ -54,11 +52,10 @@ async def list_users(request: Request, context: ContextDep, bot: BotDep) -> dict
 
 
 @part.operation(
-    "POST",
-    f"{USER}/mute",
-    says=Answer[Empty],
-    summary="屏蔽用户 Mute a user",
-    description="立即停止机器人与复聊对该用户的消息;可以在第一条消息之前屏蔽。"
+    f"POST {USER}/mute",
+    Answer[Empty],
+    "屏蔽用户 Mute a user",
+    "立即停止机器人与复聊对该用户的消息;可以在第一条消息之前屏蔽。"
     "Stops bot and follow-ups for this user at once; may come before the first message.",
 )
 async def mute(user_id: UserPath, context: ContextDep, bot: BotDep) -> dict[str, Any]:
@@ -68,11 +65,7 @@ async def mute(user_id: UserPath, context: ContextDep, bot: BotDep) -> dict[str,
 
 
 @part.operation(
-    "POST",
-    f"{USER}/unmute",
-    says=Answer[Empty],
-    summary="取消屏蔽 Unmute a user",
-    description="用户不存在时 rc 3。rc 3 for an unknown user.",
+    f"POST {USER}/unmute", Answer[Empty], "取消屏蔽 Unmute a user", "用户不存在时 rc 3。rc 3 for an unknown user."
 )
 async def unmute(user_id: UserPath, context: ContextDep, bot: BotDep) -> dict[str, Any]:
     """Lift a mute."""
@@ -81,11 +74,7 @@ async def unmute(user_id: UserPath, context: ContextDep, bot: BotDep) -> dict[st
 
 
 @part.operation(
-    "POST",
-    f"{USER}/ismute",
-    says=Answer[MuteOut],
-    summary="是否被屏蔽 Whether a user is muted",
-    description="返回 data.mute。Answers data.mute.",
+    f"POST {USER}/ismute", Answer[MuteOut], "是否被屏蔽 Whether a user is muted", "返回 data.mute。Answers data.mute."
 )
 async def is_muted(user_id: UserPath, context: ContextDep, bot: BotDep) -> dict[str, Any]:
     """Tell whether a user is muted."""
@@ -93,11 +82,10 @@ async def is_muted(user_id: UserPath, context: ContextDep, bot: BotDep) -> dict[
 
 
 @part.operation(
-    "GET",
-    f"{USER}/profile",
-    says=Answer[ProfileOut],
-    summary="获取用户画像信息 Read a profile",
-    description="用户不存在时 rc 3。rc 3 for an unknown user.",
+    f"GET {USER}/profile",
+    Answer[ProfileOut],
+    "获取用户画像信息 Read a profile",
+    "用户不存在时 rc 3。rc 3 for an unknown user.",
 )
 async def read_profile(user_id: UserPath, context: ContextDep, bot: BotDep) -> dict[str, Any]:
     """Read a user's profile."""
@@ -105,11 +93,10 @@ async def read_profile(user_id: UserPath, context: ContextDep, bot: BotDep) -> d
 
 
 @part.operation(
-    "PUT",
-    f"{USER}/profile",
-    says=Answer[ProfileOut],
-    summary="合并用户画像 Merge into a profile",
-    description="只修改给出的字段,null 删除该字段。Changes the fields that are given; null removes one.",
+    f"PUT {USER}/profile",
+    Answer[ProfileOut],
+    "合并用户画像 Merge into a profile",
+    "只修改给出的字段,null 删除该字段。Changes the fields that are given; null removes one.",
 )
 async def merge_profile(user_id: UserPath, body: ProfileIn, context: ContextDep, bot: BotDep) -> dict[str, Any]:
     """Merge fields into a user's profile."""
@@ -118,11 +105,10 @@ async def merge_profile(user_id: UserPath, body: ProfileIn, context: ContextDep,
 
 
 @part.operation(
-    "DELETE",
-    USER,
-    says=Done,
-    summary="删除用户 Erase a user",
-    description="删除该用户的资料与全部消息,不可恢复;之后不会再主动联系此人。"
+    f"DELETE {USER}",
+    Done,
+    "删除用户 Erase a user",
+    "删除该用户的资料与全部消息,不可恢复;之后不会再主动联系此人。"
     "Erases the user's data everywhere, for good; nobody will reach out to this person again.",
 )
 async def erase(user_id: UserPath, context: ContextDep, bot: BotDep) -> dict[str, Any]:
@@ -132,11 +118,10 @@ async def erase(user_id: UserPath, context: ContextDep, bot: BotDep) -> dict[str
 
 
 @part.operation(
-    "POST",
-    f"{USER}/messages",
-    says=Answer[WrittenOut],
-    summary="人工发送消息 Write as an operator",
-    description="以人工客服身份发送,自动消息暂停一段时间;被屏蔽的用户也可以发送,免打扰的不可以 (rc 2)。"
+    f"POST {USER}/messages",
+    Answer[WrittenOut],
+    "人工发送消息 Write as an operator",
+    "以人工客服身份发送,自动消息暂停一段时间;被屏蔽的用户也可以发送,免打扰的不可以 (rc 2)。"
     "Automation rests for a while; muted people can be written to, those who must not be contacted cannot (rc 2).",
 )
 async def write(user_id: UserPath, body: MessageIn, context: ContextDep, bot: BotDep) -> dict[str, Any]:
