@@ -2,7 +2,7 @@
 
 import asyncio
 import random
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import TypeVar
 
 import asyncpg
@@ -18,6 +18,7 @@ _PAUSE_SECONDS = 0.01
 WRITE_PAUSES = (0.1, 0.2, 0.5, 1.0, 2.0, 4.0, 8.0, 8.0)
 """Seconds between tries to write what the outside world said; it is known only here."""
 Result = TypeVar("Result")
+Item = TypeVar("Item")
 
 
 class RacedError(Exception):
@@ -61,6 +62,29 @@ async def _once(context: Context, work: Callable[[asyncpg.Connection], Awaitable
             raise
         await (transaction.rollback() if dry_run else transaction.commit())
         return result
+
+
+async def one_by_one(items: Sequence[Item], work: Callable[[Sequence[Item]], Awaitable[list[Result]]]) -> list[Result]:
+    """Run ``work`` on a whole batch; where that fails, on each item alone, so that a bad one holds up no other.
+
+    Raises:
+        Exception: what ``work`` raised, where the database is away or the batch was a single item.
+    """
+    try:
+        return await work(items)
+    except (OSError, asyncpg.InterfaceError, asyncpg.PostgresConnectionError, UnavailableError):
+        raise
+    except Exception:
+        if len(items) == 1:
+            raise
+        log.exception("a batch failed and is done one by one", items=len(items))
+    results: list[Result] = []
+    for item in items:
+        try:
+            results += await work([item])
+        except Exception:
+            log.exception("one of a batch failed")
+    return results
 
 
 async def patiently(work: Callable[[], Awaitable[Result]], complaint: str) -> Result:

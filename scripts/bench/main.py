@@ -30,6 +30,7 @@ BENCHMARKS = {
     "D5": "scripts.bench.dispatch.idle:open_snapshot",
     "C1": "scripts.bench.chat:history_pages",
     "C2": "scripts.bench.turns:answers",
+    "O1": "scripts.bench.calls.polling:polling",
     "S1": "scripts.bench.startup:first_answer",
     "S2": "scripts.bench.startup:idle_memory",
 }

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import timedelta
 from itertools import pairwise
 from typing import Any
@@ -12,8 +13,8 @@ from fastapi import FastAPI
 
 from app.clock import ManualClock
 from app.config import Settings
-from app.domain.calls import JobStatus, TaskStatus
-from app.gateways.dialer import DialerError, NotPlaced, PlacementUnknown, ThrottledError
+from app.domain.calls import Action, JobStatus, Speaker, TaskStatus
+from app.gateways.dialer import DialerError, NotPlaced, Placed, PlacementUnknown, TalkLine, ThrottledError
 from app.main import create_app
 from app.repositories.database import Database
 from app.services.calls.caller import Caller
@@ -577,6 +578,46 @@ async def test_what_an_erased_person_said_is_not_written_down(
     row = await the_call(database)
     assert (row["conversations"], row["recording_state"]) == (None, "none")
     assert row["ended_at"] is not None
+
+
+async def test_rubbish_of_one_call_does_not_harm_the_others(
+    client: httpx2.AsyncClient, dialer: ScriptedDialer, caller: Caller, clock: ManualClock, database: Database
+) -> None:
+    """NUL, half a character, an id of a thousand letters; and a round whose node cannot be read at all."""
+    await many(client, 4)
+    phones = [f"+86139{n:08}" for n in range(4)]
+    bad_line = TalkLine(3, Speaker.CONTACT, "好\x00的\ud800", Action.DIALOGUE)
+    dialer.fates = dict.fromkeys(phones, NO_ANSWER) | {
+        phones[0]: replace(REACHED, lines=[*REACHED.lines, bad_line], provider_task_id="x" * 1000, failure="\x00")
+    }
+    await pass_time(caller, clock, 10)
+    assert await value(database, "SELECT count(*) FROM outbound_call WHERE ended_at IS NULL") == 0
+    row = (await rows(database, "SELECT * FROM outbound_call WHERE is_reached"))[0]
+    assert (row["conversations"][-1]["script"], row["provider_task_id"], row["remark"]) == ("好的?", None, "")
+    async with database.transaction() as connection:
+        await connection.execute(
+            "UPDATE mediation_node SET scripts = '[7]' WHERE id = 4;"
+            " INSERT INTO mediation_case VALUES ('bad', 'bad');"
+            " INSERT INTO mediation (case_id, node_id) VALUES ('bad', 4);"
+            " INSERT INTO mediation_party (mediation_id, contact_id, person_id, person_type, name, phone, position)"
+            " SELECT max(m.id), (SELECT min(id) FROM contact), 'bad', 0, '', '+8613912349999', 0 FROM mediation m;"
+            " INSERT INTO mediation_record (mediation_id, node_id, party_id, round, is_series, due_at)"
+            " SELECT mediation_id, 4, id, 1, true, '2026-01-01' FROM mediation_party WHERE person_id = 'bad'"
+        )
+    clock.advance(timedelta(minutes=30))
+    await caller.drain()
+    assert len(dialer.dials) == 4 + 3, "the second round of those who did not answer"
+
+
+async def test_an_id_that_cannot_be_kept_is_looked_up(
+    client: httpx2.AsyncClient, dialer: ScriptedDialer, caller: Caller, clock: ManualClock, database: Database
+) -> None:
+    dialer.placements.append(Placed("x" * 1000, "group"))
+    await call(client, await one_party(client))
+    assert (await the_call(database))["placement"] == "unknown"
+    await pass_time(caller, clock, 10)
+    assert (await the_call(database))["placement"] == "placed"
+    assert len(dialer.dials) == 1
 
 
 # Several processes

@@ -5,7 +5,9 @@ processes may run one of these on the same database.
 """
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Sequence
+from datetime import datetime
+from functools import partial
 from typing import Any
 
 import asyncpg
@@ -16,7 +18,7 @@ from app.services.calls import lookups, polling, watchdog
 from app.services.calls.desk import MOST_AT_ONCE, Desk
 from app.services.calls.placing import place
 from app.services.calls.source import Reserved, Source
-from app.services.transactions import in_transaction
+from app.services.transactions import in_transaction, one_by_one
 
 log = structlog.get_logger(__name__)
 
@@ -33,9 +35,10 @@ class Caller:
 
     async def rounds(self) -> None:
         """Place what is due, as far as lines and the provider have room; returns without waiting for the provider."""
-        for source in self._desk.sources:
-            while not self._context.stopping.is_set() and await self._round(source):
-                pass
+        ends = await asyncio.gather(*(self._rounds_of(source) for source in self._desk.sources), return_exceptions=True)
+        for error in ends:
+            if error is not None:
+                raise error
 
     async def polls(self) -> None:
         """Ask about calls whose turn it is; returns without waiting for the provider."""
@@ -77,6 +80,10 @@ class Caller:
             await step()
             await self.idle()
 
+    async def _rounds_of(self, source: Source) -> None:
+        while not self._context.stopping.is_set() and await self._round(source):
+            pass
+
     async def _round(self, source: Source) -> bool:
         """Take one batch of a source; tells whether there may be more to take."""
         now = self._context.clock.now()
@@ -85,15 +92,17 @@ class Caller:
             keys = await source.claim(connection, now, limit, now + self._desk.lease) if limit > 0 else []
         if not keys:
             return False
-
-        async def reserve(connection: asyncpg.Connection) -> list[Reserved]:
-            return await source.reserve(connection, self._desk, keys, now + self._desk.lease, self._context.clock.now())
-
-        reserved = await in_transaction(self._context, reserve)
+        reserved = await one_by_one(keys, partial(self._reserve, source, now + self._desk.lease))
         if reserved:
             self._desk.placing += len(reserved)
             self._start(self._place(reserved), "placing", 0)
         return len(keys) == limit
+
+    async def _reserve(self, source: Source, lease_end: datetime, keys: Sequence[int]) -> list[Reserved]:
+        async def work(connection: asyncpg.Connection) -> list[Reserved]:
+            return await source.reserve(connection, self._desk, keys, lease_end, self._context.clock.now())
+
+        return await in_transaction(self._context, work)
 
     async def _place(self, reserved: list[Reserved]) -> None:
         try:

@@ -14,6 +14,7 @@ from app.repositories import call_polls as store
 from app.repositories.call_polls import End
 from app.repositories.calls import Row
 from app.services.calls.desk import Desk
+from app.services.calls.foreign import is_id, storable
 from app.services.calls.source import Ended
 from app.services.transactions import in_transaction
 
@@ -40,12 +41,12 @@ class Over:
     remark: str | None = None
 
 
-async def end_calls(desk: Desk, over: Sequence[Over]) -> int:
-    """Write the ends of calls and what follows from them; returns how many were not over before."""
+async def end_calls(desk: Desk, over: Sequence[Over]) -> list[int]:
+    """Write the ends of calls and what follows from them; returns the ids of those that were not over before."""
     by_id = {item.call_id: item for item in over}
     now = desk.context.clock.now()
 
-    async def work(connection: asyncpg.Connection) -> int:
+    async def work(connection: asyncpg.Connection) -> list[int]:
         rows = await store.lock_active(connection, sorted(by_id))
         ends = [(row, *_read(row, by_id[row["id"]], desk.context.settings.zone, now)) for row in rows]
         await store.write_ends(connection, now, [end for _, end, _ in ends])
@@ -53,13 +54,13 @@ async def end_calls(desk: Desk, over: Sequence[Over]) -> int:
             ended = {key: what for row, _, what in ends if (key := source.key_of(row)) is not None}
             if ended:
                 await source.finish(connection, desk, now, ended)
-        return len(ends)
+        return [end.id for _, end, _ in ends]
 
-    count = await in_transaction(desk.context, work)
-    if count:
+    ended = await in_transaction(desk.context, work)
+    if ended:
         # A line is free again.
         desk.context.wake_calls.set()
-    return count
+    return ended
 
 
 def _read(row: Row, over: Over, zone: ZoneInfo, now: datetime) -> tuple[End, Ended]:
@@ -69,7 +70,7 @@ def _read(row: Row, over: Over, zone: ZoneInfo, now: datetime) -> tuple[End, End
     outcome = outcome_of(status, actions, has_rung=told.has_rung)
     # Never before the call was made and never in the future, whatever the provider's clock says.
     ended_at = min(max(told.ended_at or now, row["created_at"]), now)
-    remark = over.remark or told.failure
+    remark = over.remark or (told.failure and storable(told.failure))
     end = End(
         id=row["id"],
         status=told.status,
@@ -80,7 +81,7 @@ def _read(row: Row, over: Over, zone: ZoneInfo, now: datetime) -> tuple[End, End
         remark=remark,
         ended_at=ended_at,
         answered_at=told.answered_at,
-        provider_task_id=told.provider_task_id,
+        provider_task_id=told.provider_task_id if is_id(told.provider_task_id) else None,
         conversations=_conversations(told),
         has_recording=told.has_recording,
     )
@@ -106,7 +107,12 @@ def _task_status(told: Transcript) -> TaskStatus | None:
 
 def _conversations(told: Transcript) -> str:
     lines = [
-        {"timestamp": line.timestamp, "speaker": line.speaker, "script": line.script, "action": line.action}
+        {
+            "timestamp": line.timestamp,
+            "speaker": line.speaker,
+            "script": line.script and storable(line.script),
+            "action": line.action,
+        }
         for line in told.lines
     ]
     return json.dumps(lines, ensure_ascii=False)

@@ -17,6 +17,7 @@ from app.repositories import call_polls
 from app.repositories import calls as store
 from app.repositories.calls import Row
 from app.services.calls.desk import Desk
+from app.services.calls.foreign import is_id
 from app.services.calls.placing import release, write_unknown
 from app.services.calls.refs import ref_of
 from app.services.calls.source import Release
@@ -53,7 +54,7 @@ async def _write(desk: Desk, answers: Sequence[tuple[Row, Placed | DialerError |
     for row, answer in answers:
         settles_at = row["created_at"] + 2 * desk.lease
         match answer:
-            case Placed(provider_job_id, group):
+            case Placed(provider_job_id, group) if is_id(provider_job_id) and is_id(group):
                 placed.append((row["id"], provider_job_id, group, now))
             case None if now >= settles_at:
                 releases.append(Release(row["id"], _NOT_THERE, None))
@@ -62,7 +63,7 @@ async def _write(desk: Desk, answers: Sequence[tuple[Row, Placed | DialerError |
             case ThrottledError():
                 desk.slowness.throttled(answer.retry_after, now)
                 later.append((row["id"], now + timedelta(seconds=answer.retry_after), 0))
-            case DialerError():
+            case DialerError() | Placed():
                 later.append((row["id"], now + pause_after(row["failures"] + 1), 1))
     async with desk.context.database.transaction() as connection:
         await store.write_placed(connection, now, placed)

@@ -19,6 +19,7 @@ from app.gateways.dialer import NotPlaced, Placed, Placement, PlacementUnknown
 from app.repositories import audit
 from app.repositories import calls as store
 from app.services.calls.desk import Desk
+from app.services.calls.foreign import is_id, storable
 from app.services.calls.source import Release, Reserved
 from app.services.transactions import patiently
 
@@ -104,13 +105,15 @@ async def _write(desk: Desk, outcomes: Sequence[tuple[Reserved, Placement | With
     releases: list[Release] = []
     for item, outcome in outcomes:
         match outcome:
-            case Placed(provider_job_id, group):
+            case Placed(provider_job_id, group) if is_id(provider_job_id) and is_id(group):
                 pause = poll_after(is_talking=False, scale=scale, slowness=1.0, draw=draw_of(item.call_id, 0))
                 placed.append((item.call_id, provider_job_id, group, now + pause))
+            case Placed():
+                unknown.append((item.call_id, "placed under an id that cannot be kept", now + LOOK_UP_AFTER))
             case PlacementUnknown(error):
-                unknown.append((item.call_id, error, now + LOOK_UP_AFTER))
+                unknown.append((item.call_id, storable(error), now + LOOK_UP_AFTER))
             case NotPlaced(error):
-                releases.append(Release(item.call_id, error, outcome))
+                releases.append(Release(item.call_id, storable(error), outcome))
             case Withdrawn():
                 releases.append(Release(item.call_id, _WITHDRAWN, None))
     async with desk.context.database.transaction() as connection:

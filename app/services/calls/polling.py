@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 import structlog
 
@@ -14,8 +15,10 @@ from app.repositories.call_polls import Watermark
 from app.repositories.calls import Row
 from app.services.calls.desk import Desk
 from app.services.calls.ending import Over, end_calls
+from app.services.calls.foreign import is_id
 from app.services.calls.refs import ref_of
 from app.services.calls.source import Said
+from app.services.transactions import one_by_one
 
 log = structlog.get_logger(__name__)
 
@@ -73,7 +76,12 @@ async def _write_progress(desk: Desk, rows: Sequence[Row], reports: Mapping[str,
     going = [(row, report) for row, report in going if not report.status.is_final]
     lost = [row for row in rows if row["job_id"] not in reports]
     changes = [
-        (row["id"], str(report.status), report.provider_task_id, report.is_talking)
+        (
+            row["id"],
+            str(report.status),
+            report.provider_task_id if is_id(report.provider_task_id) else None,
+            report.is_talking,
+        )
         for row, report in going
         if _is_news(row, report)
     ]
@@ -105,7 +113,7 @@ async def _end(desk: Desk, rows: Sequence[Row]) -> None:
             said |= await source.said(connection, [row for row in rows if source.key_of(row) is not None])
     fetched = await asyncio.gather(*(_fetch(desk, row, said.get(row["id"])) for row in rows))
     over = [Over(row["id"], found) for row, found in zip(rows, fetched, strict=True) if isinstance(found, Transcript)]
-    await end_calls(desk, over)
+    await one_by_one(over, partial(end_calls, desk))
     await _put_off(
         desk, [(row, found) for row, found in zip(rows, fetched, strict=True) if isinstance(found, DialerError)]
     )

@@ -41,9 +41,9 @@ class Worker:
 
 @asynccontextmanager
 async def worker(module: str, **options: object) -> AsyncIterator[Worker]:
-    """Start a module of this package as a worker and wait until it is prepared."""
+    """Start a module, of this package or named in full, as a worker and wait until it is prepared."""
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", f"scripts.bench.dispatch.{module}", json.dumps(options)),
+        *(sys.executable, "-m", module if "." in module else f"scripts.bench.dispatch.{module}", json.dumps(options)),
         cwd=ROOT,
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
