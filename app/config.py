@@ -5,6 +5,7 @@
 
 from pathlib import Path
 from typing import Annotated, Literal, Self
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, Field, SecretStr, field_validator, model_validator
@@ -114,6 +115,20 @@ class Settings(BaseSettings):
     def _split(cls, value: object) -> object:
         if isinstance(value, str):
             return tuple(part.strip() for part in value.split(",") if part.strip())
+        return value
+
+    @field_validator("api_keys", mode="before")
+    @classmethod
+    def _some_key(cls, value: object) -> object:
+        if isinstance(value, str) and value and not value.strip(" ,"):
+            raise ValueError("holds no key; leave it away to be answered on this machine only")
+        return value
+
+    @field_validator("public_url")
+    @classmethod
+    def _with_scheme(cls, value: str | None) -> str | None:
+        if value and not (value.startswith(("http://", "https://")) and urlsplit(value).netloc):
+            raise ValueError("must begin with http:// or https:// and a host")
         return value
 
     @field_validator("time_zone")

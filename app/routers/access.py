@@ -37,7 +37,20 @@ PROVEN: Final = ("/chat/", "/api/webchat/", SIGNED, "/api/v1/outbound-bot/record
 
 _LOCAL_NAMES: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 _READING: Final = frozenset({"GET", "HEAD", "OPTIONS"})
-_PROXY_HEADERS: Final = ("x-forwarded-for", "forwarded", "x-real-ip", "x-forwarded-host")
+_PROXY_HEADERS: Final = (
+    "x-forwarded-for",
+    "forwarded",
+    "x-real-ip",
+    "x-forwarded-host",
+    "x-forwarded-proto",
+    "x-forwarded-server",
+    "x-original-forwarded-for",
+    "x-envoy-external-address",
+    "x-client-ip",
+    "true-client-ip",
+    "cf-connecting-ip",
+    "via",
+)
 _NOT_HERE: Final = (
     "服务未设置密钥,只接受本机直接访问;请在服务端设置 HUIYIN_API_KEYS,并用 Authorization: Bearer 携带密钥 "
     "(no API keys are set, so only direct calls from the same machine are answered: set HUIYIN_API_KEYS on the server "
@@ -107,13 +120,14 @@ class Access:
         peer = _address(scope["client"][0])
         if peer is not None and self._is_proxy(peer):
             return "x-forwarded-for" not in headers
-        return any(name in headers for name in _PROXY_HEADERS)
+        return any(name in headers for name in _PROXY_HEADERS) or _is_nginx_by_default(scope, headers)
 
     def _key_refusal(self, scope: Scope, headers: Headers) -> AppError | None:
         scheme, _, rest = headers.get("authorization", "").partition(" ")
-        offered = [value.encode() for value in headers.getlist("x-api-key")]
+        # Headers are read as Latin-1; this gives back the bytes that were sent, which are a key's in UTF-8.
+        offered = [value.encode("latin-1") for value in headers.getlist("x-api-key")]
         if scheme.lower() == "bearer":
-            offered.append(rest.strip().encode())
+            offered.append(rest.strip().encode("latin-1"))
         if self._knows(offered):
             return None
         password = _basic_password(rest) if scheme.lower() == "basic" else None
@@ -169,6 +183,15 @@ class AccessMiddleware:
                     "WWW-Authenticate", 'Basic realm="Huiyin: the password is an API key", charset="UTF-8"'
                 )
             await response(scope, receive, send)
+
+
+def _is_nginx_by_default(scope: Scope, headers: Headers) -> bool:
+    """Tell whether a request comes as nginx passes one on with nothing but ``proxy_pass`` set.
+
+    Such a proxy names neither itself nor the client, and calls the service by its own address: without this, everybody
+    behind it would be this machine. Tools of today that still speak HTTP/1.0 do not send the header.
+    """
+    return scope.get("http_version") == "1.0" and headers.get("connection", "").lower() == "close"
 
 
 def _digest(key: bytes) -> bytes:

@@ -13,8 +13,9 @@ from pydantic import SecretStr
 from starlette.routing import BaseRoute
 
 from app.config import Settings
+from app.errors import UnauthorizedError
 from app.main import create_app
-from app.routers.access import OPEN, PROVEN, SIGNED
+from app.routers.access import OPEN, PROVEN, SIGNED, Access
 
 KEY = "a-key-of-this-test"
 OTHER = "another-key-密钥"
@@ -155,6 +156,10 @@ async def test_every_other_address_is_not(shared_settings: Settings, address: st
         ({"X-Forwarded-For": "127.0.0.1"}, 401),
         ({"Forwarded": "for=127.0.0.1"}, 401),
         ({"X-Real-IP": "127.0.0.1"}, 401),
+        ({"X-Forwarded-Proto": "https"}, 401),
+        ({"CF-Connecting-IP": "127.0.0.1"}, 401),
+        ({"Via": "1.1 varnish"}, 401),
+        ({"Connection": "close"}, 200),
     ],
 )
 async def test_without_keys_host_and_origin_must_be_this_machine(
@@ -162,6 +167,20 @@ async def test_without_keys_host_and_origin_must_be_this_machine(
 ) -> None:
     async with serving(shared_settings) as client:
         assert (await client.get(KEYED, headers=headers)).status_code == status
+
+
+@pytest.mark.parametrize(
+    ("version", "connection", "is_refused"),
+    [("1.0", b"close", True), ("1.0", None, False), ("1.0", b"keep-alive", False), ("1.1", b"close", False)],
+)
+def test_a_proxy_that_names_nobody_is_known_by_how_it_speaks(
+    settings: Settings, version: str, connection: bytes | None, is_refused: bool
+) -> None:
+    headers = [(b"host", b"127.0.0.1:8000"), *([(b"connection", connection)] if connection else [])]
+    scope = {"type": "http", "path": "/x", "method": "GET", "headers": headers, "client": ("127.0.0.1", 1)}
+    found = Access(settings).refusal({**scope, "http_version": version})
+    assert isinstance(found, UnauthorizedError) is is_refused
+    assert (found is None) is not is_refused
 
 
 @pytest.mark.parametrize(
@@ -219,6 +238,8 @@ def basic(password: str, user: str = "me") -> str:
         ({"Authorization": "Bearer "}, 401),
         ({"X-API-Key": KEY}, 200),
         ({"X-API-Key": ""}, 401),
+        ({"X-API-Key": OTHER}, 200),
+        ({"Authorization": f"Bearer {OTHER}"}, 200),
         ({"X-API-Key": KEY, "Authorization": "Bearer wrong"}, 200),
         ({"Authorization": basic(KEY)}, 200),
         ({"Authorization": basic(OTHER)}, 200),
@@ -229,7 +250,8 @@ def basic(password: str, user: str = "me") -> str:
 )
 async def test_a_key_comes_in_three_ways(shared_settings: Settings, headers: dict[str, str], status: int) -> None:
     async with keyed(shared_settings) as client:
-        assert (await client.get(KEYED, headers=headers)).status_code == status
+        sent = {name.encode(): text.encode() for name, text in headers.items()}
+        assert (await client.get("/openapi.json", headers=sent)).status_code == status
 
 
 async def test_only_a_browser_that_opens_a_page_is_asked_for_a_password(settings: Settings) -> None:
