@@ -251,7 +251,7 @@ def basic(password: str, user: str = "me") -> str:
 async def test_a_key_comes_in_three_ways(shared_settings: Settings, headers: dict[str, str], status: int) -> None:
     async with keyed(shared_settings) as client:
         sent = {name.encode(): text.encode() for name, text in headers.items()}
-        assert (await client.get("/openapi.json", headers=sent)).status_code == status
+        assert (await client.get(KEYED, headers=sent)).status_code == status
 
 
 async def test_only_a_browser_that_opens_a_page_is_asked_for_a_password(settings: Settings) -> None:
