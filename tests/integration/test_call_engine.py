@@ -135,31 +135,32 @@ async def test_an_uncertain_call_is_looked_up_and_found(
     assert len(dialer.dials) == 1
 
 
-async def test_an_uncertain_call_that_is_certainly_not_there_is_placed_once_more(
-    client: httpx2.AsyncClient, dialer: ScriptedDialer, caller: Caller, clock: ManualClock, database: Database
+@pytest.mark.parametrize("auto", [0, 1])
+async def test_an_uncertain_call_that_is_not_there_ends_and_is_never_dialled_by_itself(
+    auto: int,
+    client: httpx2.AsyncClient,
+    dialer: ScriptedDialer,
+    caller: Caller,
+    clock: ManualClock,
+    database: Database,
 ) -> None:
-    """Not before two leases are over: until then it may still be on its way."""
+    """Its line is free after two leases (until then it may still be on its way); only a person calls again."""
     dialer.placements.append(PlacementUnknown("cut"))
-    await call(client, await one_party(client))
+    case = await one_party(client)
+    await call(client, case, auto=auto, person="K-1-a")
     await pass_time(caller, clock, 2 * LEASE.total_seconds() - 5)
-    assert (await the_call(database))["placement"] == "unknown"
-    assert len(dialer.dials) == 1
+    assert (await the_call(database))["ended_at"] is None
     await pass_time(caller, clock, 15)
-    assert len(dialer.dials) == 2
-    placements = await rows(database, "SELECT placement, is_counted FROM outbound_call ORDER BY id")
-    assert [tuple(row.values()) for row in placements] == [("not_placed", False), ("placed", True)]
-    assert (await the_round(database))["round"] == 1
-
-
-async def test_by_hand_what_was_not_there_waits_for_a_hand(
-    client: httpx2.AsyncClient, dialer: ScriptedDialer, caller: Caller, clock: ManualClock, database: Database
-) -> None:
-    dialer.placements.append(PlacementUnknown("cut"))
-    await call(client, await one_party(client), auto=1, person="K-1-a")
-    await pass_time(caller, clock, 3600, step=30)
-    assert len(dialer.dials) == 1
+    row = await the_call(database)
+    assert (row["placement"], row["status"], row["is_counted"]) == ("unknown", "Failed", True)
+    assert "查无此通话" in row["remark"]
     record = await the_round(database)
-    assert (record["state"], record["due_at"]) == ("planned", None)
+    assert (record["state"], record["reason"], record["due_at"]) == ("done", "call_unknown", None)
+    await pass_time(caller, clock, 24 * 3600, step=600)
+    assert len(dialer.dials) == 1
+    assert await value(database, "SELECT count(*) FROM call_poll") == 0
+    (item,) = await call(client, case, auto=1, person="K-1-a")
+    assert item["errorCode"] == 0, "a person may decide to call again"
 
 
 async def test_what_stays_unknown_is_given_up_and_never_dialled_by_itself(
@@ -212,9 +213,10 @@ async def test_a_call_whose_process_died_is_looked_up_at_the_end_of_its_lease(
         {"phone": E164, "placement": "placed"},
         {"phone": OTHER_E164, "placement": "unknown"},
     ]
-    await pass_time(caller, clock, LEASE.total_seconds())
-    assert [dial.phone for dial in dialer.dials] == [OTHER_E164]
-    assert await value(database, "SELECT count(*) FROM outbound_call WHERE ended_at IS NULL") == 2
+    await pass_time(caller, clock, 4 * 3600, step=60)
+    assert dialer.dials == [], "its request may have left: only a person places it again"
+    dead = (await rows(database, "SELECT status, placement FROM outbound_call ORDER BY id"))[1]
+    assert dead == {"status": "Failed", "placement": "unknown"}
 
 
 async def waiting_for_its_turn(

@@ -2,7 +2,7 @@
 
 Right before a call leaves, its row is read once more; a reservation that is half a lease old is not placed any more. A
 request to the provider ends within the other half. So at the end of the lease nothing of this process is on its way,
-and what the provider then certainly does not have may be called again (``lookups.py``).
+and the provider can be asked what it has (``lookups.py``).
 """
 
 import asyncio

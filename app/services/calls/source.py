@@ -87,7 +87,7 @@ class Release:
     call_id: int
     remark: str
     answer: NotPlaced | None
-    """What the provider said; None where it was not even asked, or did not have the call: due again at once."""
+    """What the provider said; None where it was not even asked: due again at once."""
 
 
 @dataclass(frozen=True, slots=True)
