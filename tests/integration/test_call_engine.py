@@ -265,7 +265,16 @@ async def test_what_changed_after_the_reservation_still_counts(
     for one in held:
         await one.__aexit__(None, None, None)
     (item,) = await task
-    assert (item["errorCode"], item["message"], item["jobId"]) == (1001, "情况有变,外呼未发出,须等待", "")
+    told = {
+        "refuses": (1002, "该当事人已设为免打扰,不能呼叫"),
+        "listed": (1002, "该当事人已设为免打扰,不能呼叫"),
+        "erased": (1002, "呼叫已取消"),
+        "closed": (1002, "案件已结案,不再呼叫"),
+        "moved": (1002, "调解已离开此节点,不再呼叫"),
+        "late": (1001, "情况有变,外呼未发出,须等待"),
+    }
+    assert (item["errorCode"], item["message"], item["jobId"]) == (*told[change], "")
+    assert (item["startTime"] is None) == (item["callInterval"] is None) == (change != "late")
     assert dialer.dials == []
     assert await value(database, "SELECT count(*) FROM outbound_call WHERE ended_at IS NULL") == 0
     await pass_time(caller, clock, 60)
@@ -274,7 +283,7 @@ async def test_what_changed_after_the_reservation_still_counts(
     expected = {
         "refuses": ("refused", "do_not_contact"),
         "listed": ("refused", "do_not_contact"),
-        "erased": ("planned", None),
+        "erased": ("cancelled", "cancelled"),
         "closed": ("cancelled", "case_closed"),
         "moved": ("cancelled", "node_left"),
         "late": ("calling", None),

@@ -22,7 +22,7 @@ from app.repositories import rounds as store
 from app.repositories.calls import Row
 from app.services.calls.desk import Desk
 from app.services.calls.mediation import settled_of, wanted_of, write_reasons
-from app.services.calls.placing import Answered, place
+from app.services.calls.placing import Answered, Withdrawn, place
 from app.services.calls.reserve import reserve
 from app.services.calls.source import Reserved, Verdict
 from app.services.transactions import RacedError, in_transaction, patiently
@@ -231,7 +231,9 @@ def _told(item: Item, answered: Answered | None) -> Item:
             return Item(item.record_id, LIMIT, TEXTS[Reason.PROVIDER_REFUSED])
         case NotPlaced():
             return _not_placed(item, TEXTS[Reason.PROVIDER_AWAY], answered.again_at)
-        case _:
+        case Withdrawn(reason) if reason is not None:
+            return Item(item.record_id, LIMIT, TEXTS[reason])
+        case Withdrawn():
             return _not_placed(item, WITHDRAWN, answered.again_at)
 
 

@@ -19,7 +19,7 @@ from app.repositories import calls as store
 from app.repositories.calls import Row
 from app.services.calls.desk import Desk
 from app.services.calls.ending import Over, end_calls
-from app.services.calls.placing import write_unknown
+from app.services.calls.placing import give_up, write_unknown
 from app.services.calls.refs import ref_of
 
 log = structlog.get_logger(__name__)
@@ -66,8 +66,9 @@ async def _write(desk: Desk, answers: Sequence[tuple[Row, Placed | DialerError |
             case DialerError():
                 later.append((row["id"], now + pause_after(row["failures"] + 1), 1))
     async with desk.context.database.transaction() as connection:
-        await store.write_placed(connection, now, placed)
+        unwanted = await store.write_placed(connection, now, placed)
         await call_polls.postpone(connection, later)
+    await give_up(desk, unwanted)
     if missing:
         await end_calls(desk, missing)
     log.info("uncertain calls were looked up", found=len(placed), not_there=len(missing), later=len(later))

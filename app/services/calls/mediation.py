@@ -255,6 +255,9 @@ def _following(row: Row, ended: Ended, desk: Desk, now: datetime) -> Following:
 
 
 def _released_of(row: Row, release: Release, now: datetime) -> Released:
+    if release.reason is not None:
+        state = "refused" if release.reason is Reason.DO_NOT_CONTACT else "cancelled"
+        return Released(row["id"], state, None, release.reason, row["failures"], release.remark)
     if release.answer is None:
         due_at = now if row["is_series"] else None
         return Released(row["id"], "planned", due_at, row["reason"], row["failures"], release.remark)

@@ -87,7 +87,9 @@ class Release:
     call_id: int
     remark: str
     answer: NotPlaced | None
-    """What the provider said; None where it was not even asked: due again at once."""
+    """What the provider said; None where it was not even asked: due again at once, unless there is a reason."""
+    reason: Reason | None = None
+    """Why nobody wants it placed any more."""
 
 
 @dataclass(frozen=True, slots=True)
