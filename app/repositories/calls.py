@@ -87,8 +87,8 @@ _STILL_WANTED = """
     WHERE c.id = ANY($1::bigint[]) AND c.placement = 'reserved' AND c.ended_at IS NULL AND c.created_at > $2
 """
 
-# What a provider confirmed is placed, whoever gave it up meanwhile; only what is certainly not there stays so. Told back:
-# what nobody wants any more, because a person gave it up or the watchdog ended it while it was on its way.
+# What a provider confirmed is placed, whoever gave it up meanwhile; only what is certainly not there stays so. Told
+# back: what nobody wants any more, because a person gave it up or the watchdog ended it while it was on its way.
 _PLACED = """
     WITH call AS (
         UPDATE outbound_call c
@@ -250,7 +250,10 @@ async def write_unknown(connection: asyncpg.Connection, unknown: Sequence[tuple[
 async def write_not_placed(
     connection: asyncpg.Connection, now: datetime, released: Sequence[tuple[int, str]]
 ) -> Sequence[Row]:
-    """End calls that were certainly not taken: (id, remark) each; rows ``id, record_id, is_cancelled`` of those that were open."""
+    """End calls that were certainly not taken: (id, remark) each.
+
+    Returns rows ``id, record_id, is_cancelled`` of those that were open.
+    """
     if not released:
         return []
     rows: Sequence[Row] = await connection.fetch(_NOT_PLACED, now, *zip(*released, strict=True))

@@ -275,7 +275,7 @@ async def test_a_call_given_up_before_it_left_is_cancelled(
             await held.enter_async_context(service.state.desk.request())
         task = asyncio.create_task(call(scripted, made))
         async with asyncio.timeout(20):
-            while (job_id := await value(database, "SELECT max(job_id) FROM outbound_call")) is None:
+            while (job_id := await value(database, "SELECT max(job_id) FROM outbound_call")) is None:  # noqa: ASYNC110
                 await asyncio.sleep(0.01)
             asked = asyncio.create_task(cancel(scripted, job_id))
             while await value(database, "SELECT max(cancel_requested_at) FROM outbound_call") is None:  # noqa: ASYNC110
@@ -291,9 +291,7 @@ async def test_a_call_given_up_before_it_left_is_cancelled(
     assert record == {"state": "cancelled", "reason": "cancelled", "due_at": None}
 
 
-async def test_requests_at_once_are_one_wish(
-    scripted: httpx2.AsyncClient, dialer: Deaf, database: Database
-) -> None:
+async def test_requests_at_once_are_one_wish(scripted: httpx2.AsyncClient, dialer: Deaf, database: Database) -> None:
     job_id = await placed(scripted)
     answers = await asyncio.gather(*(cancel(scripted, job_id) for _ in range(10)))
     assert {answer.status_code for answer in answers} == {200}

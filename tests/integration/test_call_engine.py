@@ -1,6 +1,7 @@
 """Rounds, look-ups, the watchdog and polls against a provider that does as it is told; the clock is moved by hand."""
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from itertools import pairwise
@@ -290,6 +291,98 @@ async def test_what_changed_after_the_reservation_still_counts(
     }
     assert (record["state"], record["reason"]) == expected[change]
     assert record["due_at"] is None
+
+
+@pytest.mark.parametrize("auto", [0, 1])
+async def test_a_call_that_waited_until_the_hours_ended_waits_for_the_next_ones(
+    auto: int,
+    app: FastAPI,
+    client: httpx2.AsyncClient,
+    dialer: ScriptedDialer,
+    caller: Caller,
+    clock: ManualClock,
+    database: Database,
+) -> None:
+    """Reserved at 18:30:00; the hours end ten seconds later, while it waits behind other requests to the provider."""
+    case = await one_party(client)
+    begin, end = "10:30", "18:31"
+    hours = [{"week": day, "times": [{"begin_time": begin, "end_time": end}]} for day in range(7)]
+    answer = await client.put("/api/v1/outbound-bot/nodes/5", json={"dialWindow": hours})
+    assert answer.status_code == 200, answer.text
+    clock.advance(timedelta(seconds=50))
+    desk = app.state.desk
+    async with contextlib.AsyncExitStack() as held:
+        for _ in range(2):
+            await held.enter_async_context(desk.request())
+        task = asyncio.create_task(call(client, case, auto=auto, person="K-1-a"))
+        async with asyncio.timeout(20):
+            while not await value(database, "SELECT count(*) FROM outbound_call"):  # noqa: ASYNC110 - a row
+                await asyncio.sleep(0.01)
+        clock.advance(timedelta(seconds=10))
+    (item,) = await task
+    assert (item["errorCode"], item["message"]) == (1001, "不在可拨打时段内,须等待")
+    assert item["startTime"] == "2026-03-06 10:30:00"
+    assert dialer.dials == []
+    record = await the_round(database)
+    opening = clock.now() + timedelta(hours=15, minutes=59)
+    assert (record["state"], record["reason"], record["due_at"]) == (
+        "planned",
+        "outside_window",
+        None if auto else opening,
+    )
+    await pass_time(caller, clock, timedelta(hours=15, minutes=58).total_seconds(), step=3600)
+    assert dialer.dials == []
+    await pass_time(caller, clock, 120, step=60)
+    assert [dial.latest for dial in dialer.dials] == ([] if auto else [opening + timedelta(hours=8, minutes=1)])
+
+
+async def test_the_hours_are_asked_after_the_locks(
+    client: httpx2.AsyncClient, dialer: ScriptedDialer, clock: ManualClock, database: Database
+) -> None:
+    case = await one_party(client)
+    hours = [{"week": day, "times": [{"begin_time": "10:30", "end_time": "18:31"}]} for day in range(7)]
+    await client.put("/api/v1/outbound-bot/nodes/5", json={"dialWindow": hours})
+    async with database.transaction() as connection:
+        await connection.execute("SELECT 1 FROM caller_line FOR UPDATE")
+        task = asyncio.create_task(call(client, case))
+        async with asyncio.timeout(20):
+            while not await connection.fetchval("SELECT count(*) FROM pg_locks WHERE NOT granted"):  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
+        clock.advance(timedelta(minutes=1))
+    (item,) = await task
+    assert (item["errorCode"], item["message"]) == (1001, "不在可拨打时段内,须等待")
+    assert dialer.dials == []
+
+
+async def test_repeated_requests_during_a_call_write_one_line_of_the_trail(
+    client: httpx2.AsyncClient, database: Database
+) -> None:
+    case = await one_party(client)
+    await call(client, case)
+    for _ in range(5):
+        assert (await call(client, case))[0]["errorCode"] == 1001
+    trail = await rows(database, "SELECT reason FROM audit_entry WHERE action = 'no_call'")
+    assert trail == [{"reason": "active_call"}]
+
+
+async def test_a_call_that_nobody_ever_looked_up_is_listed_as_unknown(
+    app: FastAPI,
+    client: httpx2.AsyncClient,
+    dialer: ScriptedDialer,
+    caller: Caller,
+    clock: ManualClock,
+    database: Database,
+) -> None:
+    async def die() -> None:
+        raise asyncio.CancelledError
+
+    dialer.before_place = die
+    await call(client, await one_party(client))
+    clock.advance(app.state.desk.gives_up_after)
+    await caller.watchdog()
+    row = await the_call(database)
+    assert (row["placement"], row["status"]) == ("unknown", "Failed")
+    assert (await the_round(database))["reason"] == "call_unknown"
 
 
 async def test_an_index_has_the_last_word(client: httpx2.AsyncClient, database: Database) -> None:

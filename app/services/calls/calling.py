@@ -231,10 +231,16 @@ def _told(item: Item, answered: Answered | None) -> Item:
             return Item(item.record_id, LIMIT, TEXTS[Reason.PROVIDER_REFUSED])
         case NotPlaced():
             return _not_placed(item, TEXTS[Reason.PROVIDER_AWAY], answered.again_at)
-        case Withdrawn(reason) if reason is not None:
-            return Item(item.record_id, LIMIT, TEXTS[reason])
-        case Withdrawn():
-            return _not_placed(item, WITHDRAWN, answered.again_at)
+        case Withdrawn(reason, until):
+            return _withdrawn(item, reason, until or answered.again_at, is_limit=until is None)
+
+
+def _withdrawn(item: Item, reason: Reason | None, again_at: datetime | None, *, is_limit: bool) -> Item:
+    if reason is None:
+        return _not_placed(item, WITHDRAWN, again_at)
+    if is_limit:
+        return Item(item.record_id, LIMIT, TEXTS[reason])
+    return _not_placed(item, TEXTS[reason], again_at)
 
 
 def _placed(item: Item, group_id: str) -> Item:

@@ -93,8 +93,8 @@ async def _tell(desk: Desk, call: Row, actor: str, *, is_repeat: bool) -> None:
 async def _once_placed(desk: Desk, job_id: str) -> Row | None:
     """Return a call once it is known whether the provider has it; None for one that is over or never will be placed.
 
-    A reservation that nobody completes belongs to a process that died: with the wish written down it is never placed, or
-    given up as soon as a look-up finds it.
+    A reservation that nobody completes belongs to a process that died: with the wish written down it is never placed,
+    or given up as soon as a look-up finds it.
     """
     for _ in range(_LOOKS):
         async with desk.context.database.transaction() as connection:

@@ -6,7 +6,7 @@ and the provider can be asked what it has (``lookups.py``).
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import groupby
@@ -15,6 +15,7 @@ import asyncpg
 import structlog
 
 from app.domain.dialing import Reason, draw_of, poll_after
+from app.domain.dialing.gate import DAY
 from app.gateways.dialer import DialerError, NotPlaced, Placed, Placement, PlacementUnknown
 from app.repositories import audit
 from app.repositories import calls as store
@@ -37,7 +38,9 @@ class Withdrawn:
     """The call was not placed: something changed since it was reserved."""
 
     reason: Reason | None = None
-    """What changed; None: nothing but the time, so that it may be tried again."""
+    """What changed; None: the reservation is too old, so that it is tried again at once."""
+    until: datetime | None = None
+    """When it may be placed after all; None with a reason: never by itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,12 +83,11 @@ async def _chunk(desk: Desk, reserved: Sequence[Reserved]) -> dict[int, Answered
         async with desk.context.database.connection() as connection:
             now = desk.context.clock.now()
             wanted = await store.still_wanted(connection, [item.call_id for item in reserved], now - half)
-        leaving = [item for item in reserved if item.call_id in wanted and wanted[item.call_id] is None]
+        kept_back = {item.call_id: why for item in reserved if (why := _why_not(item, wanted, now)) is not None}
+        leaving = [item for item in reserved if item.call_id not in kept_back]
         placements = await _ask(desk, leaving, half) if leaving else []
     outcomes: list[tuple[Reserved, Placement | Withdrawn]] = list(zip(leaving, placements, strict=True))
-    outcomes += [
-        (item, _withdrawn(wanted.get(item.call_id))) for item in reserved if wanted.get(item.call_id, "") is not None
-    ]
+    outcomes += [(item, kept_back[item.call_id]) for item in reserved if item.call_id in kept_back]
     desk.learn(list(placements), desk.context.clock.now())
     answered, unwanted = await patiently(
         lambda: _write(desk, outcomes), "what became of calls could not be written yet"
@@ -94,8 +96,17 @@ async def _chunk(desk: Desk, reserved: Sequence[Reserved]) -> dict[int, Answered
     return answered
 
 
-def _withdrawn(reason: str | None) -> Withdrawn:
-    return Withdrawn(None if reason is None else Reason(reason))
+def _why_not(item: Reserved, wanted: Mapping[int, str | None], now: datetime) -> Withdrawn | None:
+    """Say why a reserved call may not leave now; None: it may."""
+    if item.call_id not in wanted:
+        return Withdrawn()
+    reason = wanted[item.call_id]
+    if reason is not None:
+        return Withdrawn(Reason(reason))
+    if item.dial.latest is None or now < item.dial.latest:
+        return None
+    opens_at = item.wanted.rules.opens_at
+    return Withdrawn(Reason.OUTSIDE_WINDOW, (opens_at and opens_at(now)) or now + DAY)
 
 
 async def _ask(desk: Desk, leaving: Sequence[Reserved], within: timedelta) -> Sequence[Placement]:
@@ -144,8 +155,8 @@ async def _write(
                 unknown.append((item.call_id, error, now + LOOK_UP_AFTER))
             case NotPlaced(error):
                 releases.append(Release(item.call_id, error, outcome))
-            case Withdrawn(reason):
-                releases.append(Release(item.call_id, _WITHDRAWN, None, reason))
+            case Withdrawn(reason, until):
+                releases.append(Release(item.call_id, _WITHDRAWN, None, reason, until))
     async with desk.context.database.transaction() as connection:
         unwanted = await store.write_placed(connection, now, placed)
         await write_unknown(connection, now, unknown)
@@ -174,7 +185,7 @@ async def release(
     by_call = {item.call_id: item for item in releases}
     for row in rows:
         if row["is_cancelled"]:
-            by_call[row["id"]] = replace(by_call[row["id"]], reason=Reason.CANCELLED)
+            by_call[row["id"]] = replace(by_call[row["id"]], reason=Reason.CANCELLED, until=None)
     again: dict[int, datetime] = {}
     for source in desk.sources:
         calls = {key: by_call[row["id"]] for row in rows if (key := source.key_of(row)) is not None}

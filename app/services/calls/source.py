@@ -89,7 +89,9 @@ class Release:
     answer: NotPlaced | None
     """What the provider said; None where it was not even asked: due again at once, unless there is a reason."""
     reason: Reason | None = None
-    """Why nobody wants it placed any more."""
+    """Why it was not placed, where that is not the provider's answer."""
+    until: datetime | None = None
+    """When that reason is looked at again; None with a reason: nobody wants it placed any more."""
 
 
 @dataclass(frozen=True, slots=True)
