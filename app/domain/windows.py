@@ -3,11 +3,12 @@
 Shared by automatic messages and calls. Moments go in and out zone-aware in UTC; the rules are read in the zone.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
+_WEEK = timedelta(days=7)
 _HORIZON_DAYS = 400
 """How far ahead an opening is looked for; longer means never."""
 
@@ -35,16 +36,37 @@ class Window:
                 return moment
         return None
 
-    def _opens_on(self, day: date, now: datetime) -> datetime | None:
-        if self.is_holiday is not None and self.is_holiday(day):
+    def closes_at(self, now: datetime) -> datetime | None:
+        """Return the end of the open time in which ``now`` lies (``now`` itself when closed), or None: not for a week.
+
+        Ranges that touch or overlap are one, over midnight too.
+        """
+        if not self.days and self.is_holiday is None:
             return None
-        ranges = self.days.get(day.isoweekday() % 7, ()) if self.days else ((0, 24 * 60),)
-        for begin, end in sorted(ranges):
-            # An end that the clock skips in spring is read as the earlier of its two meanings: rather too short.
-            opening, closing = self._moment(day, begin), min(self._moment(day, end), self._moment(day, end, fold=1))
+        moment = now
+        while moment < now + _WEEK:
+            day = moment.astimezone(self.zone).date()
+            around = (*self._spans(day - timedelta(days=1)), *self._spans(day))
+            closing = max((closing for opening, closing in around if opening <= moment < closing), default=None)
+            if closing is None:
+                return moment
+            moment = closing
+        return None
+
+    def _opens_on(self, day: date, now: datetime) -> datetime | None:
+        for opening, closing in self._spans(day):
             if now < closing and opening < closing:
                 return max(now, opening)
         return None
+
+    def _spans(self, day: date) -> Iterator[tuple[datetime, datetime]]:
+        """Yield when a day's ranges begin and end, in their order."""
+        if self.is_holiday is not None and self.is_holiday(day):
+            return
+        ranges = self.days.get(day.isoweekday() % 7, ()) if self.days else ((0, 24 * 60),)
+        for begin, end in sorted(ranges):
+            # An end that the clock skips in spring is read as the earlier of its two meanings: rather too short.
+            yield self._moment(day, begin), min(self._moment(day, end), self._moment(day, end, fold=1))
 
     def _moment(self, day: date, minutes: int, fold: int = 0) -> datetime:
         days, minute = divmod(minutes, 24 * 60)

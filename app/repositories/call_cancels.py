@@ -10,11 +10,6 @@ _LOCK = """
     FROM outbound_call WHERE job_id = $1 FOR NO KEY UPDATE
 """
 _ASK = "UPDATE outbound_call SET cancel_requested_at = $2 WHERE id = $1 AND ended_at IS NULL"
-# A series whose call is given up does not go on by itself, whatever becomes of the row of this call.
-_STOP_SERIES = """
-    UPDATE mediation_record SET is_series = false, due_at = NULL, modifier = $2, modified_at = $3
-    WHERE id = $1 AND is_series
-"""
 _TAKE_BACK = "UPDATE outbound_call SET cancel_requested_at = NULL WHERE id = $1 AND ended_at IS NULL"
 
 
@@ -26,11 +21,6 @@ async def lock(connection: asyncpg.Connection, job_id: str) -> asyncpg.Record | 
 async def ask(connection: asyncpg.Connection, call_id: int, now: datetime) -> None:
     """Write that a locked call is to be given up; one that is not placed yet never will be."""
     await connection.execute(_ASK, call_id, now)
-
-
-async def stop_series(connection: asyncpg.Connection, record_id: int, *, actor: str, now: datetime) -> None:
-    """Let the scheduler go on with a locked call's round no more."""
-    await connection.execute(_STOP_SERIES, record_id, actor[:64], now)
 
 
 async def take_back(connection: asyncpg.Connection, call_id: int) -> None:

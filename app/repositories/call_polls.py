@@ -59,11 +59,12 @@ _LOCK_ACTIVE = """
     WHERE id = ANY($1::bigint[]) AND ended_at IS NULL ORDER BY id FOR NO KEY UPDATE
 """
 
-# What an erased person said is not written down after the erasure.
+# What an erased person said is not written down after the erasure. A call that was never settled is listed as unknown.
 _END = """
     WITH call AS (
         UPDATE outbound_call c
-        SET status = i.status, task_status = i.task_status, is_counted = i.is_counted, is_reached = i.is_reached,
+        SET placement = CASE c.placement WHEN 'reserved' THEN 'unknown' ELSE c.placement END,
+            status = i.status, task_status = i.task_status, is_counted = i.is_counted, is_reached = i.is_reached,
             result = i.result, remark = coalesce(i.remark, c.remark), polled_at = $1, ended_at = i.ended_at,
             answered_at = coalesce(i.answered_at, c.answered_at),
             provider_task_id = coalesce(i.provider_task_id, c.provider_task_id),

@@ -72,19 +72,23 @@ _INSERT = """
 
 # What may have changed between the reservation and this moment: the person refused, was erased, the case moved on.
 _STILL_WANTED = """
-    SELECT c.id
+    SELECT c.id, CASE
+        WHEN c.cancel_requested_at IS NOT NULL OR c.phone LIKE 'erased-%' THEN 'cancelled'
+        WHEN (c.contact_id IS NOT NULL AND p.do_not_contact IS NOT FALSE)
+            OR EXISTS (SELECT FROM do_not_contact d WHERE d.kind = 'phone' AND d.value = c.phone)
+            THEN 'do_not_contact'
+        WHEN k.closed_at IS NOT NULL THEN 'case_closed'
+        WHEN c.mediation_id IS NOT NULL AND m.node_id IS DISTINCT FROM c.node_id THEN 'node_left'
+        END AS reason
     FROM outbound_call c
     LEFT JOIN contact p ON p.id = c.contact_id
     LEFT JOIN mediation m ON m.id = c.mediation_id
     LEFT JOIN mediation_case k ON k.id = m.case_id
     WHERE c.id = ANY($1::bigint[]) AND c.placement = 'reserved' AND c.ended_at IS NULL AND c.created_at > $2
-      AND c.cancel_requested_at IS NULL AND c.phone NOT LIKE 'erased-%'
-      AND (c.contact_id IS NULL OR p.do_not_contact IS FALSE)
-      AND NOT EXISTS (SELECT FROM do_not_contact d WHERE d.kind = 'phone' AND d.value = c.phone)
-      AND (c.mediation_id IS NULL OR (m.node_id = c.node_id AND k.closed_at IS NULL))
 """
 
-# What a provider confirmed is placed, whoever gave it up meanwhile; only what is certainly not there stays so.
+# What a provider confirmed is placed, whoever gave it up meanwhile; only what is certainly not there stays so. Told
+# back: what nobody wants any more, because a person gave it up or the watchdog ended it while it was on its way.
 _PLACED = """
     WITH call AS (
         UPDATE outbound_call c
@@ -93,11 +97,15 @@ _PLACED = """
         FROM unnest($2::bigint[], $3::text[], $4::text[], $5::timestamptz[])
             AS i(id, provider_job_id, job_group_id, next_poll_at)
         WHERE c.id = i.id AND c.placement IN ('reserved', 'unknown')
-        RETURNING c.id, c.record_id, i.next_poll_at
+        RETURNING c.*, i.next_poll_at
     ), poll AS (
         UPDATE call_poll p SET next_poll_at = c.next_poll_at, failures = 0 FROM call c WHERE p.call_id = c.id
+    ), round AS (
+        UPDATE mediation_record r SET failures = 0 FROM call c WHERE r.id = c.record_id AND r.failures > 0
     )
-    UPDATE mediation_record r SET failures = 0 FROM call c WHERE r.id = c.record_id AND r.failures > 0
+    SELECT id, job_id, phone, instance_id, script_id, provider_job_id, job_group_id, provider_task_id, created_at,
+           placed_at, cancel_requested_at
+    FROM call WHERE cancel_requested_at IS NOT NULL OR ended_at IS NOT NULL
 """
 _UNKNOWN = """
     WITH call AS (
@@ -113,15 +121,16 @@ _UNKNOWN = """
 _NOT_PLACED = """
     WITH call AS (
         UPDATE outbound_call c
-        SET placement = 'not_placed', status = 'Failed', is_counted = false, result = '未呼出', remark = i.remark,
+        SET placement = 'not_placed', is_counted = false, result = '未呼出', remark = i.remark,
+            status = CASE WHEN c.cancel_requested_at IS NULL THEN 'Failed' ELSE 'Cancelled' END,
             ended_at = greatest($1, c.created_at)
         FROM unnest($2::bigint[], $3::text[]) AS i(id, remark)
         WHERE c.id = i.id AND c.placement IN ('reserved', 'unknown') AND c.ended_at IS NULL
-        RETURNING c.id, c.record_id
+        RETURNING c.id, c.record_id, c.cancel_requested_at IS NOT NULL AS is_cancelled
     ), poll AS (
         DELETE FROM call_poll p USING call c WHERE p.call_id = c.id
     )
-    SELECT id, record_id FROM call
+    SELECT id, record_id, is_cancelled FROM call
 """
 
 
@@ -206,18 +215,25 @@ async def reserve(
 
 async def still_wanted(
     connection: asyncpg.Connection, call_ids: Sequence[int], created_after: datetime
-) -> frozenset[int]:
-    """Return which reserved calls may still be placed: young enough, nobody refused, nothing moved on."""
-    rows = await connection.fetch(_STILL_WANTED, call_ids, created_after)
-    return frozenset(row["id"] for row in rows)
+) -> dict[int, str | None]:
+    """Return, by id, why reserved calls may not be placed any more; None: they may.
+
+    Those that are too old, or not reserved any more, are left out: they may not be placed either, for no one's reason.
+    """
+    return {row["id"]: row["reason"] for row in await connection.fetch(_STILL_WANTED, call_ids, created_after)}
 
 
 async def write_placed(
     connection: asyncpg.Connection, now: datetime, placed: Sequence[tuple[int, str, str, datetime]]
-) -> None:
-    """Complete calls that the provider took: (id, provider's job id, job group id, next poll) each."""
-    if placed:
-        await connection.execute(_PLACED, now, *zip(*placed, strict=True))
+) -> Sequence[Row]:
+    """Complete calls that the provider took: (id, provider's job id, job group id, next poll) each.
+
+    Returns those that the provider is to be told to give up, with what it is asked with.
+    """
+    if not placed:
+        return []
+    rows: Sequence[Row] = await connection.fetch(_PLACED, now, *zip(*placed, strict=True))
+    return rows
 
 
 async def write_unknown(connection: asyncpg.Connection, unknown: Sequence[tuple[int, str, datetime]]) -> Sequence[Row]:
@@ -234,7 +250,10 @@ async def write_unknown(connection: asyncpg.Connection, unknown: Sequence[tuple[
 async def write_not_placed(
     connection: asyncpg.Connection, now: datetime, released: Sequence[tuple[int, str]]
 ) -> Sequence[Row]:
-    """End calls that were certainly not taken: (id, remark) each; rows ``id, record_id`` of those that were open."""
+    """End calls that were certainly not taken: (id, remark) each.
+
+    Returns rows ``id, record_id, is_cancelled`` of those that were open.
+    """
     if not released:
         return []
     rows: Sequence[Row] = await connection.fetch(_NOT_PLACED, now, *zip(*released, strict=True))

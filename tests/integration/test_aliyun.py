@@ -1,5 +1,6 @@
 """Placing calls through OutboundBot and finding them again, against a server that counts what it is asked."""
 
+import json
 import socket
 from collections.abc import AsyncIterator
 from dataclasses import replace
@@ -74,6 +75,15 @@ async def test_strategy_lets_the_provider_try_once_and_not_for_longer_than_the_w
         f'{{"repeatBy": "Once", "maxAttemptsPerDay": 1, "minAttemptInterval": 30, '
         f'"startTime": {start}, "endTime": {start + 30 * 60_000}}}'
     )
+
+
+async def test_the_provider_may_not_ring_after_the_hours_of_each_person(
+    bot: OutboundBot, dialer: Dialer, clock: ManualClock
+) -> None:
+    soon, later = clock.now() + timedelta(minutes=3), clock.now() + timedelta(days=1)
+    await dialer.place([dial(1, latest=soon), dial(2, latest=later), dial(3, latest=soon)])
+    ends = sorted(json.loads(group["StrategyJson"])["endTime"] for group in bot.groups)
+    assert ends == [int(end.timestamp() * 1000) for end in (soon, clock.now() + timedelta(minutes=30))]
 
 
 async def test_batch_is_cut_at_25_and_one_group_is_made_for_each_script(bot: OutboundBot, dialer: Dialer) -> None:

@@ -1,6 +1,7 @@
 """Giving calls up: before they leave, while they ring, too late, asked twice, with the provider away."""
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator
 from datetime import timedelta
 
@@ -13,6 +14,7 @@ from app.config import Settings
 from app.gateways.dialer import CallRef, DialerError, PlacementUnknown
 from app.main import create_app
 from app.repositories.database import Database
+from app.services.calls import cancelling
 from app.services.calls.caller import Caller
 from tests.calls import REACHED, ScriptedDialer, call, pass_time
 from tests.cases import OUTBOUND, add_call, make_case, party
@@ -130,7 +132,9 @@ async def test_with_the_provider_away_it_can_be_asked_again(
     assert dialer.asked_to_cancel == [job_id] * 2
 
 
-async def test_a_call_of_which_nobody_knows(scripted: httpx2.AsyncClient, dialer: Deaf, database: Database) -> None:
+async def test_a_call_of_which_nobody_knows(
+    service: FastAPI, scripted: httpx2.AsyncClient, dialer: Deaf, database: Database, clock: ManualClock
+) -> None:
     case = await make_case(scripted, parties=[party("p", "王小明", PHONE)])
     dialer.placements.append(PlacementUnknown("no answer"))
     await call(scripted, case)
@@ -139,7 +143,11 @@ async def test_a_call_of_which_nobody_knows(scripted: httpx2.AsyncClient, dialer
     answer = await cancel(scripted, job_id)
     assert (answer.status_code, answer.json()["code"]) == (409, 409)
     assert "无法确认" in answer.json()["message"]
-    assert await value(database, "SELECT is_series FROM mediation_record") is False, "never again by itself"
+    caller = Caller(service.state.desk)
+    await pass_time(caller, clock, 7200, 60)
+    (record,) = await rows(database, "SELECT state, reason, due_at FROM mediation_record")
+    assert record == {"state": "done", "reason": "cancelled", "due_at": None}
+    assert len(dialer.dials) == 1, "never again by itself"
 
 
 async def test_a_call_that_is_about_to_leave_does_not(
@@ -170,13 +178,124 @@ async def test_a_call_that_is_about_to_leave_does_not(
     assert (await cancel(scripted, row["job_id"])).status_code == 200
 
 
-async def test_requests_at_once_ask_the_provider_once(
+@pytest.fixture
+def on_its_way(dialer: Deaf) -> tuple[asyncio.Event, asyncio.Event]:
+    """Hold the next request to the provider: (it has left, it may arrive)."""
+    left, arrives = asyncio.Event(), asyncio.Event()
+
+    async def hold() -> None:
+        left.set()
+        await arrives.wait()
+
+    dialer.before_place = hold
+    return left, arrives
+
+
+@pytest.mark.parametrize("way", ["cancelled", "erased"])
+async def test_a_call_on_its_way_is_given_up_as_soon_as_it_is_placed(
+    way: str,
+    scripted: httpx2.AsyncClient,
+    dialer: Deaf,
+    database: Database,
+    on_its_way: tuple[asyncio.Event, asyncio.Event],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The provider had the request already when the wish came, and answers only long after that was answered."""
+    monkeypatch.setattr(cancelling, "_LOOKS", 1)
+    made = await make_case(scripted, parties=[party("p", "王小明", PHONE)])
+    left, arrives = on_its_way
+    task = asyncio.create_task(call(scripted, made))
+    async with asyncio.timeout(20):
+        await left.wait()
+    (row,) = await rows(database, "SELECT job_id, contact_id FROM outbound_call")
+    if way == "cancelled":
+        answer = await cancel(scripted, row["job_id"])
+    else:
+        answer = await scripted.delete(f"/api/contacts/{row['contact_id']}")
+    assert answer.status_code in {200, 204}, answer.text
+    assert dialer.asked_to_cancel == []
+    arrives.set()
+    await task
+    assert dialer.asked_to_cancel == [row["job_id"]]
+
+
+@pytest.mark.parametrize("way", ["cancelled", "erased"])
+async def test_a_call_whose_answer_was_lost_is_given_up_when_it_is_found(
+    way: str, service: FastAPI, scripted: httpx2.AsyncClient, dialer: Deaf, database: Database, clock: ManualClock
+) -> None:
+    dialer.placements.append(PlacementUnknown("cut"))
+    dialer.on_place = lambda dial: dialer.known.__setitem__(dial.job_id, dial)
+    await call(scripted, await make_case(scripted, parties=[party("p", "王小明", PHONE)]))
+    (row,) = await rows(database, "SELECT job_id, contact_id FROM outbound_call")
+    dialer.answer = False if way == "cancelled" else DialerError("away")
+    if way == "cancelled":
+        assert (await cancel(scripted, row["job_id"])).status_code == 409
+    else:
+        assert (await scripted.delete(f"/api/contacts/{row['contact_id']}")).status_code == 204
+    dialer.answer = True
+    clock.advance(timedelta(seconds=6))
+    await Caller(service.state.desk).drain()
+    assert await value(database, "SELECT placement FROM outbound_call") == "placed"
+    assert dialer.asked_to_cancel == [row["job_id"]] * 2
+
+
+async def test_a_repeated_wish_is_told_again_and_stays(
     scripted: httpx2.AsyncClient, dialer: Deaf, database: Database
 ) -> None:
     job_id = await placed(scripted)
+    assert (await cancel(scripted, job_id)).status_code == 200
+    dialer.answer = DialerError("away")
+    assert (await cancel(scripted, job_id)).status_code == 503
+    dialer.answer = False
+    assert (await cancel(scripted, job_id)).status_code == 200
+    assert await value(database, "SELECT cancel_requested_at FROM outbound_call") is not None
+    assert dialer.asked_to_cancel == [job_id] * 3
+
+
+async def test_with_the_provider_away_an_uncertain_call_keeps_its_series(
+    scripted: httpx2.AsyncClient, dialer: Deaf, database: Database
+) -> None:
+    dialer.placements.append(PlacementUnknown("cut"))
+    await call(scripted, await make_case(scripted, parties=[party("p", "王小明", PHONE)]))
+    before = await rows(database, "SELECT * FROM mediation_record")
+    dialer.answer = DialerError("away")
+    job_id = await value(database, "SELECT job_id FROM outbound_call")
+    assert (await cancel(scripted, job_id)).status_code == 503
+    assert await rows(database, "SELECT * FROM mediation_record") == before
+    assert await value(database, "SELECT cancel_requested_at FROM outbound_call") is None
+
+
+async def test_a_call_given_up_before_it_left_is_cancelled(
+    service: FastAPI, scripted: httpx2.AsyncClient, dialer: Deaf, database: Database
+) -> None:
+    """It waits behind other requests to the provider when the wish comes."""
+    made = await make_case(scripted, parties=[party("p", "王小明", PHONE)])
+    async with contextlib.AsyncExitStack() as held:
+        for _ in range(service.state.context.settings.call_concurrency):
+            await held.enter_async_context(service.state.desk.request())
+        task = asyncio.create_task(call(scripted, made))
+        async with asyncio.timeout(20):
+            while (job_id := await value(database, "SELECT max(job_id) FROM outbound_call")) is None:  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
+            asked = asyncio.create_task(cancel(scripted, job_id))
+            while await value(database, "SELECT max(cancel_requested_at) FROM outbound_call") is None:  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
+    (item,) = await task
+    assert (await asked).status_code == 200
+    assert (item["errorCode"], item["message"], item["startTime"]) == (1002, "呼叫已取消", None)
+    assert (dialer.dials, dialer.asked_to_cancel) == ([], [])
+    assert await rows(database, "SELECT status, placement FROM outbound_call") == [
+        {"status": "Cancelled", "placement": "not_placed"}
+    ]
+    (record,) = await rows(database, "SELECT state, reason, due_at FROM mediation_record")
+    assert record == {"state": "cancelled", "reason": "cancelled", "due_at": None}
+
+
+async def test_requests_at_once_are_one_wish(scripted: httpx2.AsyncClient, dialer: Deaf, database: Database) -> None:
+    job_id = await placed(scripted)
     answers = await asyncio.gather(*(cancel(scripted, job_id) for _ in range(10)))
     assert {answer.status_code for answer in answers} == {200}
-    assert dialer.asked_to_cancel == [job_id]
+    assert set(dialer.asked_to_cancel) == {job_id}, "told again is better than not told"
     assert await value(database, "SELECT count(*) FROM audit_entry WHERE action = 'call_cancel'") == 1
 
 

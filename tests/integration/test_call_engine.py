@@ -1,6 +1,7 @@
 """Rounds, look-ups, the watchdog and polls against a provider that does as it is told; the clock is moved by hand."""
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import timedelta
@@ -136,31 +137,32 @@ async def test_an_uncertain_call_is_looked_up_and_found(
     assert len(dialer.dials) == 1
 
 
-async def test_an_uncertain_call_that_is_certainly_not_there_is_placed_once_more(
-    client: httpx2.AsyncClient, dialer: ScriptedDialer, caller: Caller, clock: ManualClock, database: Database
+@pytest.mark.parametrize("auto", [0, 1])
+async def test_an_uncertain_call_that_is_not_there_ends_and_is_never_dialled_by_itself(
+    auto: int,
+    client: httpx2.AsyncClient,
+    dialer: ScriptedDialer,
+    caller: Caller,
+    clock: ManualClock,
+    database: Database,
 ) -> None:
-    """Not before two leases are over: until then it may still be on its way."""
+    """Its line is free after two leases (until then it may still be on its way); only a person calls again."""
     dialer.placements.append(PlacementUnknown("cut"))
-    await call(client, await one_party(client))
+    case = await one_party(client)
+    await call(client, case, auto=auto, person="K-1-a")
     await pass_time(caller, clock, 2 * LEASE.total_seconds() - 5)
-    assert (await the_call(database))["placement"] == "unknown"
-    assert len(dialer.dials) == 1
+    assert (await the_call(database))["ended_at"] is None
     await pass_time(caller, clock, 15)
-    assert len(dialer.dials) == 2
-    placements = await rows(database, "SELECT placement, is_counted FROM outbound_call ORDER BY id")
-    assert [tuple(row.values()) for row in placements] == [("not_placed", False), ("placed", True)]
-    assert (await the_round(database))["round"] == 1
-
-
-async def test_by_hand_what_was_not_there_waits_for_a_hand(
-    client: httpx2.AsyncClient, dialer: ScriptedDialer, caller: Caller, clock: ManualClock, database: Database
-) -> None:
-    dialer.placements.append(PlacementUnknown("cut"))
-    await call(client, await one_party(client), auto=1, person="K-1-a")
-    await pass_time(caller, clock, 3600, step=30)
-    assert len(dialer.dials) == 1
+    row = await the_call(database)
+    assert (row["placement"], row["status"], row["is_counted"]) == ("unknown", "Failed", True)
+    assert "查无此通话" in row["remark"]
     record = await the_round(database)
-    assert (record["state"], record["due_at"]) == ("planned", None)
+    assert (record["state"], record["reason"], record["due_at"]) == ("done", "call_unknown", None)
+    await pass_time(caller, clock, 24 * 3600, step=600)
+    assert len(dialer.dials) == 1
+    assert await value(database, "SELECT count(*) FROM call_poll") == 0
+    (item,) = await call(client, case, auto=1, person="K-1-a")
+    assert item["errorCode"] == 0, "a person may decide to call again"
 
 
 async def test_what_stays_unknown_is_given_up_and_never_dialled_by_itself(
@@ -213,9 +215,10 @@ async def test_a_call_whose_process_died_is_looked_up_at_the_end_of_its_lease(
         {"phone": E164, "placement": "placed"},
         {"phone": OTHER_E164, "placement": "unknown"},
     ]
-    await pass_time(caller, clock, LEASE.total_seconds())
-    assert [dial.phone for dial in dialer.dials] == [OTHER_E164]
-    assert await value(database, "SELECT count(*) FROM outbound_call WHERE ended_at IS NULL") == 2
+    await pass_time(caller, clock, 4 * 3600, step=60)
+    assert dialer.dials == [], "its request may have left: only a person places it again"
+    dead = (await rows(database, "SELECT status, placement FROM outbound_call ORDER BY id"))[1]
+    assert dead == {"status": "Failed", "placement": "unknown"}
 
 
 async def waiting_for_its_turn(
@@ -264,7 +267,16 @@ async def test_what_changed_after_the_reservation_still_counts(
     for one in held:
         await one.__aexit__(None, None, None)
     (item,) = await task
-    assert (item["errorCode"], item["message"], item["jobId"]) == (1001, "情况有变,外呼未发出,须等待", "")
+    told = {
+        "refuses": (1002, "该当事人已设为免打扰,不能呼叫"),
+        "listed": (1002, "该当事人已设为免打扰,不能呼叫"),
+        "erased": (1002, "呼叫已取消"),
+        "closed": (1002, "案件已结案,不再呼叫"),
+        "moved": (1002, "调解已离开此节点,不再呼叫"),
+        "late": (1001, "情况有变,外呼未发出,须等待"),
+    }
+    assert (item["errorCode"], item["message"], item["jobId"]) == (*told[change], "")
+    assert (item["startTime"] is None) == (item["callInterval"] is None) == (change != "late")
     assert dialer.dials == []
     assert await value(database, "SELECT count(*) FROM outbound_call WHERE ended_at IS NULL") == 0
     await pass_time(caller, clock, 60)
@@ -273,13 +285,105 @@ async def test_what_changed_after_the_reservation_still_counts(
     expected = {
         "refuses": ("refused", "do_not_contact"),
         "listed": ("refused", "do_not_contact"),
-        "erased": ("planned", None),
+        "erased": ("cancelled", "cancelled"),
         "closed": ("cancelled", "case_closed"),
         "moved": ("cancelled", "node_left"),
         "late": ("calling", None),
     }
     assert (record["state"], record["reason"]) == expected[change]
     assert record["due_at"] is None
+
+
+@pytest.mark.parametrize("auto", [0, 1])
+async def test_a_call_that_waited_until_the_hours_ended_waits_for_the_next_ones(
+    auto: int,
+    app: FastAPI,
+    client: httpx2.AsyncClient,
+    dialer: ScriptedDialer,
+    caller: Caller,
+    clock: ManualClock,
+    database: Database,
+) -> None:
+    """Reserved at 18:30:00; the hours end ten seconds later, while it waits behind other requests to the provider."""
+    case = await one_party(client)
+    begin, end = "10:30", "18:31"
+    hours = [{"week": day, "times": [{"begin_time": begin, "end_time": end}]} for day in range(7)]
+    answer = await client.put("/api/v1/outbound-bot/nodes/5", json={"dialWindow": hours})
+    assert answer.status_code == 200, answer.text
+    clock.advance(timedelta(seconds=50))
+    desk = app.state.desk
+    async with contextlib.AsyncExitStack() as held:
+        for _ in range(2):
+            await held.enter_async_context(desk.request())
+        task = asyncio.create_task(call(client, case, auto=auto, person="K-1-a"))
+        async with asyncio.timeout(20):
+            while not await value(database, "SELECT count(*) FROM outbound_call"):  # noqa: ASYNC110 - a row
+                await asyncio.sleep(0.01)
+        clock.advance(timedelta(seconds=10))
+    (item,) = await task
+    assert (item["errorCode"], item["message"]) == (1001, "不在可拨打时段内,须等待")
+    assert item["startTime"] == "2026-03-06 10:30:00"
+    assert dialer.dials == []
+    record = await the_round(database)
+    opening = clock.now() + timedelta(hours=15, minutes=59)
+    assert (record["state"], record["reason"], record["due_at"]) == (
+        "planned",
+        "outside_window",
+        None if auto else opening,
+    )
+    await pass_time(caller, clock, timedelta(hours=15, minutes=58).total_seconds(), step=3600)
+    assert dialer.dials == []
+    await pass_time(caller, clock, 120, step=60)
+    assert [dial.latest for dial in dialer.dials] == ([] if auto else [opening + timedelta(hours=8, minutes=1)])
+
+
+async def test_the_hours_are_asked_after_the_locks(
+    client: httpx2.AsyncClient, dialer: ScriptedDialer, clock: ManualClock, database: Database
+) -> None:
+    case = await one_party(client)
+    hours = [{"week": day, "times": [{"begin_time": "10:30", "end_time": "18:31"}]} for day in range(7)]
+    await client.put("/api/v1/outbound-bot/nodes/5", json={"dialWindow": hours})
+    async with database.transaction() as connection:
+        await connection.execute("SELECT 1 FROM caller_line FOR UPDATE")
+        task = asyncio.create_task(call(client, case))
+        async with asyncio.timeout(20):
+            while not await connection.fetchval("SELECT count(*) FROM pg_locks WHERE NOT granted"):  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
+        clock.advance(timedelta(minutes=1))
+    (item,) = await task
+    assert (item["errorCode"], item["message"]) == (1001, "不在可拨打时段内,须等待")
+    assert dialer.dials == []
+
+
+async def test_repeated_requests_during_a_call_write_one_line_of_the_trail(
+    client: httpx2.AsyncClient, database: Database
+) -> None:
+    case = await one_party(client)
+    await call(client, case)
+    for _ in range(5):
+        assert (await call(client, case))[0]["errorCode"] == 1001
+    trail = await rows(database, "SELECT reason FROM audit_entry WHERE action = 'no_call'")
+    assert trail == [{"reason": "active_call"}]
+
+
+async def test_a_call_that_nobody_ever_looked_up_is_listed_as_unknown(
+    app: FastAPI,
+    client: httpx2.AsyncClient,
+    dialer: ScriptedDialer,
+    caller: Caller,
+    clock: ManualClock,
+    database: Database,
+) -> None:
+    async def die() -> None:
+        raise asyncio.CancelledError
+
+    dialer.before_place = die
+    await call(client, await one_party(client))
+    clock.advance(app.state.desk.gives_up_after)
+    await caller.watchdog()
+    row = await the_call(database)
+    assert (row["placement"], row["status"]) == ("unknown", "Failed")
+    assert (await the_round(database))["reason"] == "call_unknown"
 
 
 async def test_an_index_has_the_last_word(client: httpx2.AsyncClient, database: Database) -> None:

@@ -156,6 +156,8 @@ class Rules:
     """From the end of one round to the next."""
     max_rounds: int
     daily_cap: int
+    closes_at: Callable[[datetime], datetime | None] | None = None
+    """The end of the open time in which the given moment lies; None, or no function: it does not end."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,6 +23,8 @@ class Dial:
     calling_number: str | None = None
     variables: Mapping[str, str] = field(default_factory=dict)
     """What the script may say: names, forms of address, the agreement's text."""
+    latest: datetime | None = None
+    """When the hours end in which this person may be called: the phone must not ring from then on; None: never."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,7 +22,7 @@ from app.repositories import rounds as store
 from app.repositories.calls import Row
 from app.services.calls.desk import Desk
 from app.services.calls.mediation import settled_of, wanted_of, write_reasons
-from app.services.calls.placing import Answered, place
+from app.services.calls.placing import Answered, Withdrawn, place
 from app.services.calls.reserve import reserve
 from app.services.calls.source import Reserved, Verdict
 from app.services.transactions import RacedError, in_transaction, patiently
@@ -231,8 +231,16 @@ def _told(item: Item, answered: Answered | None) -> Item:
             return Item(item.record_id, LIMIT, TEXTS[Reason.PROVIDER_REFUSED])
         case NotPlaced():
             return _not_placed(item, TEXTS[Reason.PROVIDER_AWAY], answered.again_at)
-        case _:
-            return _not_placed(item, WITHDRAWN, answered.again_at)
+        case Withdrawn(reason, until):
+            return _withdrawn(item, reason, until or answered.again_at, is_limit=until is None)
+
+
+def _withdrawn(item: Item, reason: Reason | None, again_at: datetime | None, *, is_limit: bool) -> Item:
+    if reason is None:
+        return _not_placed(item, WITHDRAWN, again_at)
+    if is_limit:
+        return Item(item.record_id, LIMIT, TEXTS[reason])
+    return _not_placed(item, TEXTS[reason], again_at)
 
 
 def _placed(item: Item, group_id: str) -> Item:

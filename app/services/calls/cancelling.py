@@ -1,7 +1,8 @@
 """Giving a call up because a person says so.
 
 The wish is written down first, so that a call that has not left yet never does; then the provider is asked, no
-transaction open. Where it is too late the wish is taken back: the call goes on, and what follows from it too.
+transaction open. A call that is on its way at that moment is given up by whoever learns that it was placed
+(``placing.give_up``). Where it is too late the wish is taken back: the call goes on, and what follows from it too.
 """
 
 import asyncio
@@ -29,7 +30,7 @@ _FOREIGN = "该通话由其他服务商发起,不能取消 (another provider pla
 
 
 async def cancel(desk: Desk, job_id: str, *, actor: str) -> None:
-    """Give a call up; asked again, or for a call that was given up already, nothing more happens.
+    """Give a call up; for one that is over already nothing more happens, asked again the provider is told again.
 
     Raises:
         NotFoundError: there is no such call.
@@ -38,11 +39,11 @@ async def cancel(desk: Desk, job_id: str, *, actor: str) -> None:
     """
     call = await _ask(desk, job_id, actor)
     if call is not None:
-        await _tell(desk, call, actor)
+        await _tell(desk, call, actor, is_repeat=call["cancel_requested_at"] is not None)
 
 
 async def _ask(desk: Desk, job_id: str, actor: str) -> Row | None:
-    """Write the wish down; returns the call where the provider is to be told."""
+    """Write the wish down; returns the call as it was before, where the provider is to be told."""
     now = desk.context.clock.now()
 
     async def work(connection: asyncpg.Connection) -> Row | None:
@@ -51,13 +52,11 @@ async def _ask(desk: Desk, job_id: str, actor: str) -> Row | None:
             if row["status"] != JobStatus.CANCELLED and row["placement"] != "not_placed":
                 raise ConflictError(_OVER)
             return None
-        if row["cancel_requested_at"] is not None:
-            return None
         if row["provider"] != desk.dialer.name:
             raise ConflictError(_FOREIGN)
+        if row["cancel_requested_at"] is not None:
+            return row
         await store.ask(connection, row["id"], now)
-        if row["placement"] != "placed" and row["record_id"] is not None:
-            await store.stop_series(connection, row["record_id"], actor=actor, now=now)
         entry = audit.Entry(row["contact_id"], reason="cancelled", detail={"call_id": row["id"]})
         await audit.write(connection, now, actor=actor, action="call_cancel", entries=[entry])
         return row
@@ -65,8 +64,11 @@ async def _ask(desk: Desk, job_id: str, actor: str) -> Row | None:
     return await in_transaction(desk.context, work)
 
 
-async def _tell(desk: Desk, call: Row, actor: str) -> None:
-    """Tell the provider, unless the call never reached it."""
+async def _tell(desk: Desk, call: Row, actor: str, *, is_repeat: bool) -> None:
+    """Tell the provider, unless the call never reached it.
+
+    The wish of an earlier request stays whatever the provider says to this one: it may have been granted already.
+    """
     row = await _once_placed(desk, call["job_id"])
     if row is None:
         return
@@ -74,11 +76,12 @@ async def _tell(desk: Desk, call: Row, actor: str) -> None:
         async with desk.request():
             is_in_time = await desk.dialer.cancel(ref_of(row))
     except DialerError as error:
-        await _take_back(desk, row, actor)
+        if not is_repeat:
+            await _take_back(desk, row, actor)
         raise UnavailableError(
             "服务商暂时无法取消通话,请稍后重试 (the provider cannot be asked at the moment, try again)", retry_after=2
         ) from error
-    if is_in_time:
+    if is_in_time or (is_repeat and row["placement"] == "placed"):
         return
     if row["placement"] == "unknown":
         # Perhaps it rings, perhaps it never will: the wish stays, so that it is not placed again by itself.
@@ -90,7 +93,8 @@ async def _tell(desk: Desk, call: Row, actor: str) -> None:
 async def _once_placed(desk: Desk, job_id: str) -> Row | None:
     """Return a call once it is known whether the provider has it; None for one that is over or never will be placed.
 
-    A reservation that nobody completes belongs to a process that died: with the wish written down it is never placed.
+    A reservation that nobody completes belongs to a process that died: with the wish written down it is never placed,
+    or given up as soon as a look-up finds it.
     """
     for _ in range(_LOOKS):
         async with desk.context.database.transaction() as connection:

@@ -1,7 +1,6 @@
 """The hours in which calls may be placed: those of a node, else the setting's, else nine to nine."""
 
-from collections.abc import Callable, Iterable, Sequence
-from datetime import datetime
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import asyncpg
@@ -15,8 +14,6 @@ from app.services import calendar
 
 _NINE_TO_NINE: dict[int, tuple[tuple[int, int], ...]] = dict.fromkeys(range(7), ((9 * 60, 21 * 60),))
 _WEEK = TypeAdapter(tuple[WeekWindow, ...])
-
-Opens = Callable[[datetime], datetime | None]
 
 
 class Hours:
@@ -32,8 +29,8 @@ class Hours:
         """Read the calendar."""
         return cls(settings, dialer, await calendar.load(connection))
 
-    def opens_at(self, dial_window: Sequence[dict[str, Any]] | None, *, skip_holiday: bool | None) -> Opens | None:
-        """Return the hours of a node or a group, as the gate asks for them; None: they cannot be read, so no call.
+    def window(self, dial_window: Sequence[dict[str, Any]] | None, *, skip_holiday: bool | None) -> Window | None:
+        """Return the hours of a node or a group; None: they cannot be read, so no call.
 
         Args:
             dial_window: ``[{week, times: [{begin_time, end_time}]}]``; null or empty: the setting's.
@@ -45,7 +42,7 @@ class Hours:
             return None
         days = _days(weeks) if weeks else self._default
         skips = self._settings.dial_skip_holiday if skip_holiday is None else skip_holiday
-        return Window(self._settings.zone, days, self._holidays.is_holiday if skips else None).opens_at
+        return Window(self._settings.zone, days, self._holidays.is_holiday if skips else None)
 
     @property
     def _default(self) -> dict[int, tuple[tuple[int, int], ...]]:

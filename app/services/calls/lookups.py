@@ -1,8 +1,9 @@
 """Calls of which nobody knows whether the provider took them: looked up by our reference, never placed again blindly.
 
 Here too come reserved calls whose process died: their lease ended. What the provider has is polled like any other. What
-it certainly does not have, long after anything could still be on its way, is given back. All else stays unknown
-until the watchdog ends it.
+it says that it does not have, long after anything could still be on its way, ends at once, so that its line is free: it
+stays unknown, counts, is listed for a person and is never placed again by itself, for a request may have left. All else
+stays unknown until the watchdog ends it the same way.
 """
 
 import asyncio
@@ -17,15 +18,15 @@ from app.repositories import call_polls
 from app.repositories import calls as store
 from app.repositories.calls import Row
 from app.services.calls.desk import Desk
+from app.services.calls.ending import Over, end_calls
 from app.services.calls.foreign import is_id
-from app.services.calls.placing import release, write_unknown
+from app.services.calls.placing import give_up, write_unknown
 from app.services.calls.refs import ref_of
-from app.services.calls.source import Release
 
 log = structlog.get_logger(__name__)
 
 _DIED = "the process ended before the provider's answer was known"
-_NOT_THERE = "the provider does not have this call"
+_NOT_THERE = "服务商查无此通话,未能确认是否呼出 (the provider does not have it; it is not known whether it was placed)"
 
 
 async def look_up(desk: Desk, rows: Sequence[Row]) -> None:
@@ -49,7 +50,7 @@ async def _find(desk: Desk, row: Row) -> Placed | DialerError | None:
 async def _write(desk: Desk, answers: Sequence[tuple[Row, Placed | DialerError | None]]) -> None:
     now = desk.context.clock.now()
     placed: list[tuple[int, str, str, datetime]] = []
-    releases: list[Release] = []
+    missing: list[Over] = []
     later: list[tuple[int, datetime, int]] = []
     for row, answer in answers:
         settles_at = row["created_at"] + 2 * desk.lease
@@ -57,7 +58,7 @@ async def _write(desk: Desk, answers: Sequence[tuple[Row, Placed | DialerError |
             case Placed(provider_job_id, group) if is_id(provider_job_id) and is_id(group):
                 placed.append((row["id"], provider_job_id, group, now))
             case None if now >= settles_at:
-                releases.append(Release(row["id"], _NOT_THERE, None))
+                missing.append(Over(row["id"], None, _NOT_THERE))
             case None:
                 later.append((row["id"], settles_at, 0))
             case ThrottledError():
@@ -66,7 +67,9 @@ async def _write(desk: Desk, answers: Sequence[tuple[Row, Placed | DialerError |
             case DialerError() | Placed():
                 later.append((row["id"], now + pause_after(row["failures"] + 1), 1))
     async with desk.context.database.transaction() as connection:
-        await store.write_placed(connection, now, placed)
-        await release(connection, desk, now, releases)
+        unwanted = await store.write_placed(connection, now, placed)
         await call_polls.postpone(connection, later)
-    log.info("uncertain calls were looked up", found=len(placed), not_there=len(releases), later=len(later))
+    await give_up(desk, unwanted)
+    if missing:
+        await end_calls(desk, missing)
+    log.info("uncertain calls were looked up", found=len(placed), not_there=len(missing), later=len(later))

@@ -140,7 +140,7 @@ def settled_of(record: Row, verdict: Verdict, *, is_series: bool | None = None) 
         return Settled(record["id"], "calling", series, None, None, None)
     refusal = verdict.refusal
     if record["state"] == "calling":
-        return Settled(record["id"], "calling", series, None, record["reason"], None)
+        return Settled(record["id"], "calling", series, None, refusal.reason, None)
     if refusal.reason in _NOT_ANY_MORE:
         return Settled(record["id"], "cancelled", series, None, refusal.reason, None)
     if refusal.until is None:
@@ -168,11 +168,13 @@ def interval_of(minutes: int, desk: Desk) -> timedelta:
 
 
 def _rules(mediation: Row, desk: Desk, hours: Hours) -> Rules:
+    window = hours.window(mediation["dial_window"], skip_holiday=mediation["skip_holiday"])
     return Rules(
-        opens_at=hours.opens_at(mediation["dial_window"], skip_holiday=mediation["skip_holiday"]),
+        opens_at=window and window.opens_at,
         interval=interval_of(mediation["call_interval"], desk),
         max_rounds=mediation["max_rounds"],
         daily_cap=desk.context.settings.daily_call_cap,
+        closes_at=window and window.closes_at,
     )
 
 
@@ -255,9 +257,16 @@ def _following(row: Row, ended: Ended, desk: Desk, now: datetime) -> Following:
 
 
 def _released_of(row: Row, release: Release, now: datetime) -> Released:
+    if release.until is not None:
+        due_at = release.until if row["is_series"] else None
+        return Released(row["id"], "planned", due_at, release.reason, row["failures"], release.remark)
+    if release.reason is not None:
+        state = "refused" if release.reason is Reason.DO_NOT_CONTACT else "cancelled"
+        return Released(row["id"], state, None, release.reason, row["failures"], release.remark)
     if release.answer is None:
         due_at = now if row["is_series"] else None
-        return Released(row["id"], "planned", due_at, row["reason"], row["failures"], release.remark)
+        # What its reason says now is only why it was not called a second time meanwhile.
+        return Released(row["id"], "planned", due_at, None, row["failures"], release.remark)
     failures = min(row["failures"] + 1, 1000)
     what = after_refusal_of_provider(
         failures=failures,
@@ -271,7 +280,7 @@ def _released_of(row: Row, release: Release, now: datetime) -> Released:
 
 def _again_at(row: Row, release: Release, now: datetime) -> datetime:
     if release.answer is None:
-        return now
+        return release.until or now
     return retry_at(row["failures"] + 1, release.answer.retry_after, now)
 
 

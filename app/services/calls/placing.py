@@ -2,12 +2,12 @@
 
 Right before a call leaves, its row is read once more; a reservation that is half a lease old is not placed any more. A
 request to the provider ends within the other half. So at the end of the lease nothing of this process is on its way,
-and what the provider then certainly does not have may be called again (``lookups.py``).
+and the provider can be asked what it has (``lookups.py``).
 """
 
 import asyncio
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import groupby
 
@@ -15,11 +15,14 @@ import asyncpg
 import structlog
 
 from app.domain.dialing import Reason, draw_of, poll_after
-from app.gateways.dialer import NotPlaced, Placed, Placement, PlacementUnknown
+from app.domain.dialing.gate import DAY
+from app.gateways.dialer import DialerError, NotPlaced, Placed, Placement, PlacementUnknown
 from app.repositories import audit
 from app.repositories import calls as store
+from app.repositories.calls import Row
 from app.services.calls.desk import Desk
 from app.services.calls.foreign import is_id, storable
+from app.services.calls.refs import ref_of
 from app.services.calls.source import Release, Reserved
 from app.services.transactions import patiently
 
@@ -34,6 +37,11 @@ _WITHDRAWN = "withdrawn before it was placed"
 @dataclass(frozen=True, slots=True)
 class Withdrawn:
     """The call was not placed: something changed since it was reserved."""
+
+    reason: Reason | None = None
+    """What changed; None: the reservation is too old, so that it is tried again at once."""
+    until: datetime | None = None
+    """When it may be placed after all; None with a reason: never by itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,12 +84,30 @@ async def _chunk(desk: Desk, reserved: Sequence[Reserved]) -> dict[int, Answered
         async with desk.context.database.connection() as connection:
             now = desk.context.clock.now()
             wanted = await store.still_wanted(connection, [item.call_id for item in reserved], now - half)
-        leaving = [item for item in reserved if item.call_id in wanted]
+        kept_back = {item.call_id: why for item in reserved if (why := _why_not(item, wanted, now)) is not None}
+        leaving = [item for item in reserved if item.call_id not in kept_back]
         placements = await _ask(desk, leaving, half) if leaving else []
     outcomes: list[tuple[Reserved, Placement | Withdrawn]] = list(zip(leaving, placements, strict=True))
-    outcomes += [(item, Withdrawn()) for item in reserved if item.call_id not in wanted]
+    outcomes += [(item, kept_back[item.call_id]) for item in reserved if item.call_id in kept_back]
     desk.learn(list(placements), desk.context.clock.now())
-    return await patiently(lambda: _write(desk, outcomes), "what became of calls could not be written yet")
+    answered, unwanted = await patiently(
+        lambda: _write(desk, outcomes), "what became of calls could not be written yet"
+    )
+    await give_up(desk, unwanted)
+    return answered
+
+
+def _why_not(item: Reserved, wanted: Mapping[int, str | None], now: datetime) -> Withdrawn | None:
+    """Say why a reserved call may not leave now; None: it may."""
+    if item.call_id not in wanted:
+        return Withdrawn()
+    reason = wanted[item.call_id]
+    if reason is not None:
+        return Withdrawn(Reason(reason))
+    if item.dial.latest is None or now < item.dial.latest:
+        return None
+    opens_at = item.wanted.rules.opens_at
+    return Withdrawn(Reason.OUTSIDE_WINDOW, (opens_at and opens_at(now)) or now + DAY)
 
 
 async def _ask(desk: Desk, leaving: Sequence[Reserved], within: timedelta) -> Sequence[Placement]:
@@ -97,7 +123,25 @@ async def _ask(desk: Desk, leaving: Sequence[Reserved], within: timedelta) -> Se
     return placements
 
 
-async def _write(desk: Desk, outcomes: Sequence[tuple[Reserved, Placement | Withdrawn]]) -> dict[int, Answered]:
+async def give_up(desk: Desk, unwanted: Sequence[Row]) -> None:
+    """Tell the provider to give up calls that it took and that nobody wants any more."""
+    await asyncio.gather(*(_give_up(desk, row) for row in unwanted))
+
+
+async def _give_up(desk: Desk, row: Row) -> None:
+    try:
+        async with desk.request():
+            is_in_time = await desk.dialer.cancel(ref_of(row))
+    except DialerError as error:
+        log.warning("the provider could not be told to give a call up", call_id=row["id"], error=str(error))
+    else:
+        log.info("a call was given up right after it was placed", call_id=row["id"], is_in_time=is_in_time)
+
+
+async def _write(
+    desk: Desk, outcomes: Sequence[tuple[Reserved, Placement | Withdrawn]]
+) -> tuple[dict[int, Answered], Sequence[Row]]:
+    """Write what became of calls; returns that, and which of them the provider is to give up."""
     now = desk.context.clock.now()
     scale = desk.dialer.time_scale
     placed: list[tuple[int, str, str, datetime]] = []
@@ -114,15 +158,15 @@ async def _write(desk: Desk, outcomes: Sequence[tuple[Reserved, Placement | With
                 unknown.append((item.call_id, storable(error), now + LOOK_UP_AFTER))
             case NotPlaced(error):
                 releases.append(Release(item.call_id, storable(error), outcome))
-            case Withdrawn():
-                releases.append(Release(item.call_id, _WITHDRAWN, None))
+            case Withdrawn(reason, until):
+                releases.append(Release(item.call_id, _WITHDRAWN, None, reason, until))
     async with desk.context.database.transaction() as connection:
-        await store.write_placed(connection, now, placed)
+        unwanted = await store.write_placed(connection, now, placed)
         await write_unknown(connection, now, unknown)
         again = await release(connection, desk, now, releases)
     if unknown or releases:
         log.warning("some calls were not placed for certain", unknown=len(unknown), released=len(releases))
-    return {item.call_id: Answered(outcome, again.get(item.call_id)) for item, outcome in outcomes}
+    return {item.call_id: Answered(outcome, again.get(item.call_id)) for item, outcome in outcomes}, unwanted
 
 
 async def write_unknown(
@@ -142,6 +186,9 @@ async def release(
     """End calls that were certainly not taken; returns, by call id, when each may be tried again."""
     rows = await store.write_not_placed(connection, now, [(item.call_id, item.remark) for item in releases])
     by_call = {item.call_id: item for item in releases}
+    for row in rows:
+        if row["is_cancelled"]:
+            by_call[row["id"]] = replace(by_call[row["id"]], reason=Reason.CANCELLED, until=None)
     again: dict[int, datetime] = {}
     for source in desk.sources:
         calls = {key: by_call[row["id"]] for row in rows if (key := source.key_of(row)) is not None}

@@ -36,6 +36,8 @@ async def reserve(
     phones = {item.phone for item in wanted if item.phone is not None}
     await store.hold_numbers(connection, phones)
     situation = await _Situation.read(connection, wanted, phones, now)
+    # Waiting for the locks may have taken until after the end of the hours.
+    now = max(now, desk.context.clock.now())
     verdicts: list[Refused | tuple[Wanted, Dial, NewCall]] = []
     for item in wanted:
         refusal = situation.look(item, desk, now)
@@ -165,6 +167,7 @@ class _Situation:
             said.role,
             self._numbers[line_id],
             said.words,
+            item.rules.closes_at and item.rules.closes_at(now),
         )
         return item, dial, new
 

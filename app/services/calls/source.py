@@ -87,7 +87,11 @@ class Release:
     call_id: int
     remark: str
     answer: NotPlaced | None
-    """What the provider said; None where it was not even asked, or did not have the call: due again at once."""
+    """What the provider said; None where it was not even asked: due again at once, unless there is a reason."""
+    reason: Reason | None = None
+    """Why it was not placed, where that is not the provider's answer."""
+    until: datetime | None = None
+    """When that reason is looked at again; None with a reason: nobody wants it placed any more."""
 
 
 @dataclass(frozen=True, slots=True)

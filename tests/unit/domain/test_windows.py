@@ -187,3 +187,25 @@ def test_the_first_open_moment_is_open_and_nothing_before_it_is(
     assert hours.opens_at(opening) == opening
     closed = range(0, int((opening - now).total_seconds() // 60), 7)
     assert not any(is_open(hours, now + timedelta(minutes=minute)) for minute in closed)
+
+
+@pytest.mark.parametrize(
+    ("times", "now", "expected"),
+    [
+        pytest.param(["9:00-12:00", "14:00-18:00"], "2026-03-05 11:59", "2026-03-05 12:00", id="the range it lies in"),
+        pytest.param(["9:00-12:00", "12:00-18:00"], "2026-03-05 11:59", "2026-03-05 18:00", id="touching ones are one"),
+        pytest.param(["9:00-15:00", "12:00-18:00"], "2026-03-05 13:00", "2026-03-05 18:00", id="and overlapping ones"),
+        pytest.param(["22:00-24:00", "0:00-2:00"], "2026-03-05 23:00", "2026-03-06 02:00", id="over midnight"),
+        pytest.param(["9:00-12:00"], "2026-03-05 12:00", "2026-03-05 12:00", id="closed already"),
+    ],
+)
+def test_when_the_hours_end(times: list[str], now: str, expected: str) -> None:
+    assert daily(*times).closes_at(local(now)) == local(expected)
+
+
+def test_what_never_closes_has_no_end() -> None:
+    now = local("2026-03-05 03:00")
+    assert Window(SHANGHAI, {}).closes_at(now) is None
+    assert daily("0:00-24:00").closes_at(now) is None
+    holiday = daily("0:00-24:00", holidays={date(2026, 3, 7)})
+    assert holiday.closes_at(now) == local("2026-03-07 00:00"), "a holiday ends them"

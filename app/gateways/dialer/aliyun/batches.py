@@ -73,14 +73,15 @@ def listed(calls: Sequence[CallRef]) -> Iterator[tuple[str, Sequence[CallRef]]]:
             yield instance_id, own[start : start + MAX_LISTED]
 
 
-def strategy_json(now: datetime, life: timedelta) -> str:
-    """Write the strategy of a group: at once, one attempt, and nothing any more when we have given the calls up."""
+def strategy_json(now: datetime, life: timedelta, latest: datetime | None = None) -> str:
+    """Write the strategy of a group: at once, one attempt, none when we have given the calls up or from latest on."""
+    end = now + life if latest is None else min(now + life, latest)
     return json.dumps(
         {
             "repeatBy": "Once",
             "maxAttemptsPerDay": 1,
             "minAttemptInterval": int(life.total_seconds() // 60),
             "startTime": int(now.timestamp() * 1000),
-            "endTime": int((now + life).timestamp() * 1000),
+            "endTime": int(end.timestamp() * 1000),
         }
     )

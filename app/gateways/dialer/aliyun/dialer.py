@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 import structlog
@@ -68,10 +68,11 @@ class Aliyun:
         return 1.0
 
     async def place(self, dials: Sequence[Dial]) -> Sequence[Placement]:
-        """Make one group of jobs for each script and line, and assign the calls to it, 25 at most in a request."""
-        groups: dict[tuple[str, str, str | None], list[Dial]] = {}
+        """Make one group of jobs for each script, line and end of hours, and assign the calls to it, 25 in a request."""
+        groups: dict[tuple[str, str, str | None, datetime | None], list[Dial]] = {}
         for dial in dials:
-            groups.setdefault((dial.instance_id, dial.script_id, dial.calling_number), []).append(dial)
+            key = (dial.instance_id, dial.script_id, dial.calling_number, dial.latest)
+            groups.setdefault(key, []).append(dial)
         parts = await asyncio.gather(*(self._place_group(group) for group in groups.values()))
         placements = {job_id: placement for part in parts for job_id, placement in part.items()}
         return [placements[dial.job_id] for dial in dials]
@@ -184,7 +185,7 @@ class Aliyun:
                     script_id=first.script_id,
                     job_group_name=f"huiyin-{first.job_id}",
                     calling_number=calling_numbers or None,
-                    strategy_json=batches.strategy_json(self._clock.now(), self._life),
+                    strategy_json=batches.strategy_json(self._clock.now(), self._life, first.latest),
                 )
             )
         except Trouble as trouble:
