@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import timedelta
 from itertools import pairwise
 from typing import Any
@@ -12,8 +13,8 @@ from fastapi import FastAPI
 
 from app.clock import ManualClock
 from app.config import Settings
-from app.domain.calls import JobStatus, TaskStatus
-from app.gateways.dialer import DialerError, NotPlaced, PlacementUnknown, ThrottledError
+from app.domain.calls import Action, JobStatus, Speaker, TaskStatus
+from app.gateways.dialer import DialerError, NotPlaced, PlacementUnknown, TalkLine, ThrottledError
 from app.main import create_app
 from app.repositories.database import Database
 from app.services.calls.caller import Caller
@@ -508,6 +509,32 @@ async def test_answers_that_cannot_be_used_are_asked_for_again(
     await pass_time(caller, clock, 60, step=1)
     assert (await the_call(database))["is_reached"] is True
     assert 4 < len(dialer.questions) < 12
+
+
+@pytest.mark.parametrize("poison", ["是\x00的", "是\ud800的"])
+async def test_an_end_that_cannot_be_written_holds_up_no_other(
+    poison: str,
+    client: httpx2.AsyncClient,
+    dialer: ScriptedDialer,
+    caller: Caller,
+    clock: ManualClock,
+    database: Database,
+) -> None:
+    await many(client, 3)
+    for number in range(3):
+        dialer.fates[f"+86139{number:08}"] = REACHED
+    dialer.fates["+8613900000001"] = replace(REACHED, lines=[TalkLine(2, Speaker.CONTACT, poison, Action.DIALOGUE)])
+    await pass_time(caller, clock, 30)
+    told = await rows(database, "SELECT phone, is_reached, ended_at IS NULL AS is_open FROM outbound_call ORDER BY id")
+    assert [(row["phone"][-1], row["is_reached"], row["is_open"]) for row in told] == [
+        ("0", True, False),
+        ("1", False, True),
+        ("2", True, False),
+    ]
+    await pass_time(caller, clock, 1900, step=50)
+    row = (await rows(database, "SELECT * FROM outbound_call WHERE phone LIKE '%1'"))[0]
+    assert (row["status"], row["result"], row["is_counted"]) == ("Failed", "结果未知", True), "its line is free again"
+    assert len(dialer.dials) == 3, "the person may have answered"
 
 
 async def test_a_call_that_the_provider_forgot_is_ended_by_the_watchdog(

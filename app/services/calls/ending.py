@@ -7,6 +7,7 @@ from datetime import datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 import asyncpg
+import structlog
 
 from app.domain.calls import JobStatus, TaskStatus, outcome_of
 from app.gateways.dialer import Transcript
@@ -16,6 +17,8 @@ from app.repositories.calls import Row
 from app.services.calls.desk import Desk
 from app.services.calls.source import Ended
 from app.services.transactions import in_transaction
+
+log = structlog.get_logger(__name__)
 
 NOTHING_TOLD = Transcript(
     status=JobStatus.FAILED,
@@ -29,6 +32,8 @@ NOTHING_TOLD = Transcript(
 )
 """Of a call that was given up: nobody knows what became of it, so it counts."""
 _GIVEN_UP = frozenset({TaskStatus.CANCELLED, TaskStatus.TERMINATED})
+_UNWRITABLE = (asyncpg.DataError, asyncpg.IntegrityConstraintViolationError, ArithmeticError, ValueError)
+"""What an end raises that the tables do not take, however often it is tried."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +46,31 @@ class Over:
 
 
 async def end_calls(desk: Desk, over: Sequence[Over]) -> int:
-    """Write the ends of calls and what follows from them; returns how many were not over before."""
+    """Write the ends of calls and what follows from them; returns how many were not over before.
+
+    One that cannot be written holds up no other: it is logged, and stays as it is until the watchdog ends it.
+    """
+    try:
+        count = await _end_together(desk, over)
+    except _UNWRITABLE as error:
+        log.warning("ends of calls could not be written together", calls=len(over), error=type(error).__name__)
+        count = sum([await _end_alone(desk, item) for item in over])
+    if count:
+        # A line is free again.
+        desk.context.wake_calls.set()
+    return count
+
+
+async def _end_alone(desk: Desk, item: Over) -> int:
+    try:
+        return await _end_together(desk, [item])
+    except _UNWRITABLE as error:
+        # Only the kind of the error: its text may hold what was said.
+        log.error("the end of a call cannot be written", call_id=item.call_id, error=type(error).__name__)  # noqa: TRY400
+        return 0
+
+
+async def _end_together(desk: Desk, over: Sequence[Over]) -> int:
     by_id = {item.call_id: item for item in over}
     now = desk.context.clock.now()
 
@@ -55,11 +84,7 @@ async def end_calls(desk: Desk, over: Sequence[Over]) -> int:
                 await source.finish(connection, desk, now, ended)
         return len(ends)
 
-    count = await in_transaction(desk.context, work)
-    if count:
-        # A line is free again.
-        desk.context.wake_calls.set()
-    return count
+    return await in_transaction(desk.context, work)
 
 
 def _read(row: Row, over: Over, zone: ZoneInfo, now: datetime) -> tuple[End, Ended]:

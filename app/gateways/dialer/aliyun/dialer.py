@@ -95,7 +95,7 @@ class Aliyun:
                 jobs = answer.list or []
                 for job in jobs:
                     if call.job_id in await self._references(call, job):
-                        return Placed(str(job.job_id), str(job.job_group_id))
+                        return _found(job)
                 if len(jobs) < _PAGE:
                     self._require_settled(call)
                     return None
@@ -191,6 +191,8 @@ class Aliyun:
             # Whatever became of the group: there are no calls in it.
             refused = NotPlaced(f"no job group: {trouble}", trouble.retry_after, is_final=trouble.is_final)
             return {dial.job_id: refused for dial in dials}
+        if reading.known_id(group_id) is None:
+            return {dial.job_id: NotPlaced("no job group: its id cannot be kept") for dial in dials}
         parts = await asyncio.gather(*(self._assign(group_id, batch) for batch in batches.batches(dials)))
         return {job_id: placement for part in parts for job_id, placement in part.items()}
 
@@ -204,7 +206,7 @@ class Aliyun:
             )
         except Trouble as trouble:
             return {dial.job_id: as_placement(trouble) for dial, _ in batch}
-        if len(batch) == 1 and len(job_ids) == 1:
+        if len(batch) == 1 and len(job_ids) == 1 and reading.known_id(job_ids[0]):
             return {batch[0][0].job_id: Placed(job_ids[0], group_id)}
         placed = await self._whose(instance_id, group_id, job_ids)
         in_doubt = PlacementUnknown(f"{len(batch)} calls were assigned and it is not known what became of this one")
@@ -223,7 +225,7 @@ class Aliyun:
             reference: Placed(str(job.job_id), group_id)
             for job in jobs
             for reference in reading.references(job)
-            if job.job_id
+            if reading.known_id(job.job_id)
         }
 
     async def _reports(self, instance_id: str, calls: Sequence[CallRef]) -> dict[str, Report]:
@@ -293,6 +295,13 @@ class Aliyun:
     def _is_past(self, call: CallRef) -> bool:
         """Tell whether no link to this call's recording can be good any more."""
         return self._clock.now() > call.created_at + self._life + _LINK_LIVES
+
+
+def _found(job: Any) -> Placed:
+    job_id, group_id = reading.known_id(job.job_id), reading.known_id(job.job_group_id)
+    if job_id is None:
+        raise DialerError("OutboundBot has this call under an id that cannot be kept")
+    return Placed(job_id, group_id or "")
 
 
 def _is_ours(call: CallRef, job: Any) -> bool:
