@@ -69,11 +69,17 @@ class Aliyun:
 
     async def place(self, dials: Sequence[Dial]) -> Sequence[Placement]:
         """Make one group of jobs for each script and line, and assign the calls to it, 25 at most in a request."""
+        # Never sent: cut off on its way, a job may be placed with half its text, or be in doubt for ever.
+        placements: dict[str, Placement] = {
+            dial.job_id: NotPlaced(error, is_final=True) for dial in dials if (error := batches.too_long(dial))
+        }
         groups: dict[tuple[str, str, str | None], list[Dial]] = {}
         for dial in dials:
-            groups.setdefault((dial.instance_id, dial.script_id, dial.calling_number), []).append(dial)
+            if dial.job_id not in placements:
+                groups.setdefault((dial.instance_id, dial.script_id, dial.calling_number), []).append(dial)
         parts = await asyncio.gather(*(self._place_group(group) for group in groups.values()))
-        placements = {job_id: placement for part in parts for job_id, placement in part.items()}
+        for part in parts:
+            placements.update(part)
         return [placements[dial.job_id] for dial in dials]
 
     async def find(self, call: CallRef) -> Placed | None:
