@@ -55,8 +55,8 @@ _EXPIRED = f"""
 """
 
 _LOCK_ACTIVE = """
-    SELECT id, record_id, contact_id, created_at, cancel_requested_at FROM outbound_call
-    WHERE id = ANY($1::bigint[]) AND ended_at IS NULL ORDER BY id FOR NO KEY UPDATE
+    SELECT id, record_id, contact_id, created_at, cancel_requested_at, answered_at, provider_task_id
+    FROM outbound_call WHERE id = ANY($1::bigint[]) AND ended_at IS NULL ORDER BY id FOR NO KEY UPDATE
 """
 
 # What an erased person said is not written down after the erasure.

@@ -228,6 +228,19 @@ async def test_transcript_of_a_call_that_goes_on_is_an_error(
         await dialer.transcript(ref(clock, dial(), job.job_id))
 
 
+async def test_job_that_failed_without_an_attempt_has_called_nobody(
+    bot: OutboundBot, dialer: Dialer, clock: ManualClock
+) -> None:
+    job = bot.add(dial().job_id)
+    job.status = "Failed"
+    transcript = await dialer.transcript(ref(clock, dial(), job.job_id))
+    assert (transcript.status, transcript.task_status) == (JobStatus.FAILED, TaskStatus.FAILED)
+    assert not transcript.has_rung
+    bot.end(job, "SomethingNew")
+    transcript = await dialer.transcript(ref(clock, dial(), job.job_id))
+    assert transcript.task_status is None, "there was an attempt, and nobody knows how it ended"
+
+
 @pytest.mark.parametrize("status", ["PoweredOff", "HighRiskSipCode", "ContactBlockList", "Cancelled"])
 async def test_attempt_that_reached_nobody_has_no_recording(
     bot: OutboundBot, dialer: Dialer, clock: ManualClock, status: str

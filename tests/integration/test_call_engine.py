@@ -342,6 +342,49 @@ async def test_a_cancelled_call_is_not_placed_again(
     assert (await the_call(database))["status"] == "Cancelled"
 
 
+@pytest.mark.parametrize("status", [TaskStatus.CANCELLED, TaskStatus.TERMINATED, TaskStatus.FAILED])
+async def test_a_call_that_was_given_up_unasked_and_never_rang_is_placed_again(
+    status: TaskStatus,
+    client: httpx2.AsyncClient,
+    dialer: ScriptedDialer,
+    caller: Caller,
+    clock: ManualClock,
+    database: Database,
+) -> None:
+    await call(client, await one_party(client))
+    dialer.fates[E164] = replace(ended(status, rang=False), provider_task_id=None)
+    await pass_time(caller, clock, 30)
+    first = await the_call(database)
+    assert (first["is_counted"], first["task_status"]) == (False, status)
+    dialer.fates[E164] = REACHED
+    await pass_time(caller, clock, 600, step=10)
+    assert len(dialer.dials) == 2
+    record = await the_round(database)
+    assert (record["state"], record["round"], record["result"]) == ("done", 1, "已接通")
+
+
+@pytest.mark.parametrize("status", [TaskStatus.CANCELLED, TaskStatus.TERMINATED])
+@pytest.mark.parametrize("has_rung", [True, False])
+async def test_a_call_that_was_given_up_unasked_and_may_have_reached_somebody_is_not_placed_again(
+    status: TaskStatus,
+    has_rung: bool,
+    client: httpx2.AsyncClient,
+    dialer: ScriptedDialer,
+    caller: Caller,
+    clock: ManualClock,
+    database: Database,
+) -> None:
+    await call(client, await one_party(client))
+    if not has_rung:
+        dialer.talking.add(E164)
+        await pass_time(caller, clock, 30)
+    dialer.fates[E164] = replace(ended(status, rang=has_rung), provider_task_id=None)
+    await pass_time(caller, clock, 7200, step=60)
+    assert len(dialer.dials) == 1
+    record = await the_round(database)
+    assert (record["state"], record["reason"], record["result"]) == ("done", "call_unknown", "结果未知")
+
+
 @pytest.mark.parametrize("change", [{"closed": True}, {"nodeId": 4}])
 async def test_a_case_that_moved_on_during_the_call_gets_no_further_round(
     change: dict[str, Any],

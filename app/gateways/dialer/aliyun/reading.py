@@ -116,6 +116,8 @@ def transcript_of(job: Any) -> Transcript | None:
     status = _job_status(job.status, ended)
     if status is None or not status.is_final:
         return None
+    if task is None and status is JobStatus.FAILED:
+        ended = TaskStatus.FAILED  # without any attempt: nobody's phone has rung
     lines = [] if task is None else _lines(task.conversation or ())
     return Transcript(
         status=status,
