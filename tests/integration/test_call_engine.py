@@ -595,6 +595,29 @@ async def test_a_call_that_the_provider_forgot_is_ended_by_the_watchdog(
     assert len(dialer.dials) == 1, "the person may have answered"
 
 
+async def test_a_call_that_is_known_to_go_on_is_not_given_up_before_four_times_the_time(
+    client: httpx2.AsyncClient, dialer: ScriptedDialer, caller: Caller, clock: ManualClock, database: Database
+) -> None:
+    await call(client, await one_party(client))
+    dialer.talking.add(E164)
+    await pass_time(caller, clock, 4 * 1800 - 60, step=60)
+    assert (await the_call(database))["ended_at"] is None
+    await pass_time(caller, clock, 180, step=60)
+    row = await the_call(database)
+    assert (row["status"], row["result"], row["is_counted"]) == ("Failed", "结果未知", True)
+
+
+async def test_a_long_talk_that_the_provider_forgets_is_given_up_after_the_time(
+    client: httpx2.AsyncClient, dialer: ScriptedDialer, caller: Caller, clock: ManualClock, database: Database
+) -> None:
+    await call(client, await one_party(client))
+    await pass_time(caller, clock, 2400, step=60)
+    assert (await the_call(database))["ended_at"] is None
+    dialer.known.clear()
+    await pass_time(caller, clock, 1860, step=60)
+    assert (await the_call(database))["status"] == "Failed"
+
+
 async def test_calls_of_another_provider_are_not_asked_about(
     client: httpx2.AsyncClient, dialer: ScriptedDialer, caller: Caller, clock: ManualClock, database: Database
 ) -> None:
