@@ -6,7 +6,6 @@ Apart from the command line because what reads them is slow to import: see ``app
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any
-from zoneinfo import ZoneInfoNotFoundError
 
 from pydantic import SecretStr, ValidationError
 from pydantic_settings import SettingsError
@@ -28,8 +27,6 @@ def read(given: Mapping[str, Any]) -> Settings:
     except ValidationError as error:
         lines = [f"  {_place(problem['loc'])}: {problem['msg']}" for problem in error.errors()]
         raise StartupError("settings that cannot be used:\n" + "\n".join(lines)) from None
-    except ZoneInfoNotFoundError as error:
-        raise StartupError(f"settings that cannot be used:\n  HUIYIN_TIME_ZONE: {error.args[0]}") from None
     except SettingsError as error:
         raise StartupError(f"settings that cannot be used: {error}") from None
 

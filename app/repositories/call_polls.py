@@ -13,6 +13,7 @@ Watermark = tuple[datetime, int]
 _COLUMNS = """
     c.id, c.job_id, c.phone, c.provider, c.instance_id, c.script_id, c.provider_job_id, c.job_group_id,
     c.provider_task_id, c.placement, c.status, c.answered_at, c.created_at, c.placed_at, c.cancel_requested_at,
+    c.gives_up_at,
     c.mediation_id, c.party_id, c.contact_id, c.record_id
 """
 
@@ -43,6 +44,11 @@ _CHANGES = """
     FROM unnest($2::bigint[], $3::text[], $4::text[], $5::bool[]) AS i(id, status, provider_task_id, is_talking)
     WHERE c.id = i.id AND c.ended_at IS NULL
 """
+_KEEP = """
+    UPDATE outbound_call c SET gives_up_at = i.gives_up_at
+    FROM unnest($1::bigint[], $2::timestamptz[]) AS i(id, gives_up_at)
+    WHERE c.id = i.id AND c.ended_at IS NULL AND c.gives_up_at < i.gives_up_at
+"""
 _POSTPONE = """
     UPDATE call_poll p SET next_poll_at = i.next_poll_at, failures = p.failures + i.failed
     FROM unnest($1::bigint[], $2::timestamptz[], $3::smallint[]) AS i(id, next_poll_at, failed)
@@ -55,8 +61,8 @@ _EXPIRED = f"""
 """
 
 _LOCK_ACTIVE = """
-    SELECT id, record_id, contact_id, created_at, cancel_requested_at FROM outbound_call
-    WHERE id = ANY($1::bigint[]) AND ended_at IS NULL ORDER BY id FOR NO KEY UPDATE
+    SELECT id, record_id, contact_id, created_at, cancel_requested_at, answered_at, provider_task_id
+    FROM outbound_call WHERE id = ANY($1::bigint[]) AND ended_at IS NULL ORDER BY id FOR NO KEY UPDATE
 """
 
 # What an erased person said is not written down after the erasure. A call that was never settled is listed as unknown.
@@ -121,6 +127,12 @@ async def write_changes(
     """Write what is new about calls that go on: (id, status, provider's task id, is talking) each."""
     if changes:
         await connection.execute(_CHANGES, now, *zip(*changes, strict=True))
+
+
+async def keep(connection: asyncpg.Connection, later: Sequence[tuple[int, datetime]]) -> None:
+    """Give calls that are known to go on more time: (id, when each is given up) each."""
+    if later:
+        await connection.execute(_KEEP, *zip(*later, strict=True))
 
 
 async def postpone(connection: asyncpg.Connection, later: Sequence[tuple[int, datetime, int]]) -> None:

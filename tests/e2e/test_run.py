@@ -204,6 +204,7 @@ def test_settings_are_printed_with_secrets_masked(tmp_path: Path) -> None:
     [
         ({"HUIYIN_PORT": "99999"}, "HUIYIN_PORT: Input should be less than or equal to 65535"),
         ({"HUIYIN_TIME_ZONE": "Mars/Base"}, "HUIYIN_TIME_ZONE: "),
+        ({"HUIYIN_TIME_ZONE": "Asia"}, "HUIYIN_TIME_ZONE: "),
         ({"HUIYIN_SEND_WINDOW": "rubbish"}, "send_window"),
         ({"HUIYIN_LOG_LEVEL": "LOUD", "DATABASE_URL": "postgresql://h/x"}, "HUIYIN_LOG_LEVEL: log level 'LOUD'"),
         ({"HUIYIN_HOST": "no.such.host.invalid"}, "cannot listen on 'no.such.host.invalid'"),

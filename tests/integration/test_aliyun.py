@@ -112,6 +112,27 @@ async def test_long_texts_travel_in_more_requests_because_they_stand_in_the_url(
     assert bot.assigned == {d.job_id: 1 for d in dials}
 
 
+async def test_call_that_fits_into_no_request_is_refused_for_good_and_never_sent(
+    bot: OutboundBot, dialer: Dialer
+) -> None:
+    dials = [
+        dial(1),
+        dial(2, variables={"title": "t", "agreement": "分" * 800}),
+        dial(3, variables={"title": "x" * 7000}),
+    ]
+    placed, refused, also = await dialer.place(dials)
+    assert isinstance(placed, Placed)
+    assert isinstance(refused, NotPlaced)
+    assert isinstance(also, NotPlaced)
+    assert (refused.is_final, also.is_final) == (True, True)
+    assert "agreement, has 800 characters" in refused.error
+    assert "title, has 7000 characters" in also.error
+    assert "分" not in refused.error
+    assert bot.assigned == {dials[0].job_id: 1}
+    await dialer.place(dials[1:])
+    assert bot.actions["CreateJobGroup"] == 1
+
+
 async def test_calls_of_a_batch_get_their_own_ids_whatever_their_order(bot: OutboundBot, dialer: Dialer) -> None:
     bot.shuffles = True
     dials = [dial(number, variables={}) for number in range(5)]

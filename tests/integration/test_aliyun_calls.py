@@ -204,6 +204,21 @@ async def test_lines_that_make_no_sense_do_not_lose_the_talk(
     ]
 
 
+@pytest.mark.parametrize("sign", ["\x00", "\ud800"])
+async def test_signs_that_no_table_takes_do_not_lose_the_talk(
+    bot: OutboundBot, dialer: Dialer, clock: ManualClock, sign: str
+) -> None:
+    job = bot.add(dial().job_id)
+    bot.end(job, "SucceededFinish", [line(0, "Contact", "Dialogue", f"是{sign}的")], TaskId="t" * 129)
+    job.failure_reason = f"x{sign}" * 2000
+    call = ref(clock, dial(), job.job_id)
+    assert (await dialer.reports([call]))[call.job_id].task_status is TaskStatus.SUCCEEDED_FINISH
+    transcript = await dialer.transcript(call)
+    assert [said.script for said in transcript.lines] == ["是的"]
+    assert transcript.provider_task_id is None, "half an id would be another's"
+    assert transcript.failure == "x" * 500
+
+
 async def test_transcript_of_a_call_that_goes_on_is_an_error(
     bot: OutboundBot, dialer: Dialer, clock: ManualClock
 ) -> None:
@@ -211,6 +226,19 @@ async def test_transcript_of_a_call_that_goes_on_is_an_error(
     bot.attempt(job, "Executing")
     with pytest.raises(DialerError, match="not over"):
         await dialer.transcript(ref(clock, dial(), job.job_id))
+
+
+async def test_job_that_failed_without_an_attempt_has_called_nobody(
+    bot: OutboundBot, dialer: Dialer, clock: ManualClock
+) -> None:
+    job = bot.add(dial().job_id)
+    job.status = "Failed"
+    transcript = await dialer.transcript(ref(clock, dial(), job.job_id))
+    assert (transcript.status, transcript.task_status) == (JobStatus.FAILED, TaskStatus.FAILED)
+    assert not transcript.has_rung
+    bot.end(job, "SomethingNew")
+    transcript = await dialer.transcript(ref(clock, dial(), job.job_id))
+    assert transcript.task_status is None, "there was an attempt, and nobody knows how it ended"
 
 
 @pytest.mark.parametrize("status", ["PoweredOff", "HighRiskSipCode", "ContactBlockList", "Cancelled"])

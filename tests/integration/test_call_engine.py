@@ -446,6 +446,49 @@ async def test_a_cancelled_call_is_not_placed_again(
     assert (await the_call(database))["status"] == "Cancelled"
 
 
+@pytest.mark.parametrize("status", [TaskStatus.CANCELLED, TaskStatus.TERMINATED, TaskStatus.FAILED])
+async def test_a_call_that_was_given_up_unasked_and_never_rang_is_placed_again(
+    status: TaskStatus,
+    client: httpx2.AsyncClient,
+    dialer: ScriptedDialer,
+    caller: Caller,
+    clock: ManualClock,
+    database: Database,
+) -> None:
+    await call(client, await one_party(client))
+    dialer.fates[E164] = replace(ended(status, rang=False), provider_task_id=None)
+    await pass_time(caller, clock, 30)
+    first = await the_call(database)
+    assert (first["is_counted"], first["task_status"]) == (False, status)
+    dialer.fates[E164] = REACHED
+    await pass_time(caller, clock, 600, step=10)
+    assert len(dialer.dials) == 2
+    record = await the_round(database)
+    assert (record["state"], record["round"], record["result"]) == ("done", 1, "已接通")
+
+
+@pytest.mark.parametrize("status", [TaskStatus.CANCELLED, TaskStatus.TERMINATED])
+@pytest.mark.parametrize("has_rung", [True, False])
+async def test_a_call_that_was_given_up_unasked_and_may_have_reached_somebody_is_not_placed_again(
+    status: TaskStatus,
+    has_rung: bool,
+    client: httpx2.AsyncClient,
+    dialer: ScriptedDialer,
+    caller: Caller,
+    clock: ManualClock,
+    database: Database,
+) -> None:
+    await call(client, await one_party(client))
+    if not has_rung:
+        dialer.talking.add(E164)
+        await pass_time(caller, clock, 30)
+    dialer.fates[E164] = replace(ended(status, rang=has_rung), provider_task_id=None)
+    await pass_time(caller, clock, 7200, step=60)
+    assert len(dialer.dials) == 1
+    record = await the_round(database)
+    assert (record["state"], record["reason"], record["result"]) == ("done", "call_unknown", "结果未知")
+
+
 @pytest.mark.parametrize("change", [{"closed": True}, {"nodeId": 4}])
 async def test_a_case_that_moved_on_during_the_call_gets_no_further_round(
     change: dict[str, Any],
@@ -615,6 +658,32 @@ async def test_answers_that_cannot_be_used_are_asked_for_again(
     assert 4 < len(dialer.questions) < 12
 
 
+@pytest.mark.parametrize("poison", ["是\x00的", "是\ud800的"])
+async def test_an_end_that_cannot_be_written_holds_up_no_other(
+    poison: str,
+    client: httpx2.AsyncClient,
+    dialer: ScriptedDialer,
+    caller: Caller,
+    clock: ManualClock,
+    database: Database,
+) -> None:
+    await many(client, 3)
+    for number in range(3):
+        dialer.fates[f"+86139{number:08}"] = REACHED
+    dialer.fates["+8613900000001"] = replace(REACHED, lines=[TalkLine(2, Speaker.CONTACT, poison, Action.DIALOGUE)])
+    await pass_time(caller, clock, 30)
+    told = await rows(database, "SELECT phone, is_reached, ended_at IS NULL AS is_open FROM outbound_call ORDER BY id")
+    assert [(row["phone"][-1], row["is_reached"], row["is_open"]) for row in told] == [
+        ("0", True, False),
+        ("1", False, True),
+        ("2", True, False),
+    ]
+    await pass_time(caller, clock, 1900, step=50)
+    row = (await rows(database, "SELECT * FROM outbound_call WHERE phone LIKE '%1'"))[0]
+    assert (row["status"], row["result"], row["is_counted"]) == ("Failed", "结果未知", True), "its line is free again"
+    assert len(dialer.dials) == 3, "the person may have answered"
+
+
 async def test_a_call_that_the_provider_forgot_is_ended_by_the_watchdog(
     client: httpx2.AsyncClient, dialer: ScriptedDialer, caller: Caller, clock: ManualClock, database: Database
 ) -> None:
@@ -628,6 +697,29 @@ async def test_a_call_that_the_provider_forgot_is_ended_by_the_watchdog(
     assert "没有给出结果" in row["remark"]
     await pass_time(caller, clock, 7200, step=60)
     assert len(dialer.dials) == 1, "the person may have answered"
+
+
+async def test_a_call_that_is_known_to_go_on_is_not_given_up_before_four_times_the_time(
+    client: httpx2.AsyncClient, dialer: ScriptedDialer, caller: Caller, clock: ManualClock, database: Database
+) -> None:
+    await call(client, await one_party(client))
+    dialer.talking.add(E164)
+    await pass_time(caller, clock, 4 * 1800 - 60, step=60)
+    assert (await the_call(database))["ended_at"] is None
+    await pass_time(caller, clock, 180, step=60)
+    row = await the_call(database)
+    assert (row["status"], row["result"], row["is_counted"]) == ("Failed", "结果未知", True)
+
+
+async def test_a_long_talk_that_the_provider_forgets_is_given_up_after_the_time(
+    client: httpx2.AsyncClient, dialer: ScriptedDialer, caller: Caller, clock: ManualClock, database: Database
+) -> None:
+    await call(client, await one_party(client))
+    await pass_time(caller, clock, 2400, step=60)
+    assert (await the_call(database))["ended_at"] is None
+    dialer.known.clear()
+    await pass_time(caller, clock, 1860, step=60)
+    assert (await the_call(database))["status"] == "Failed"
 
 
 async def test_calls_of_another_provider_are_not_asked_about(

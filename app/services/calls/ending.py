@@ -7,6 +7,7 @@ from datetime import datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 import asyncpg
+import structlog
 
 from app.domain.calls import JobStatus, TaskStatus, outcome_of
 from app.gateways.dialer import Transcript
@@ -17,6 +18,8 @@ from app.services.calls.desk import Desk
 from app.services.calls.foreign import is_id, storable
 from app.services.calls.source import Ended
 from app.services.transactions import in_transaction
+
+log = structlog.get_logger(__name__)
 
 NOTHING_TOLD = Transcript(
     status=JobStatus.FAILED,
@@ -30,6 +33,7 @@ NOTHING_TOLD = Transcript(
 )
 """Of a call that was given up: nobody knows what became of it, so it counts."""
 _GIVEN_UP = frozenset({TaskStatus.CANCELLED, TaskStatus.TERMINATED})
+_NEVER_BEGUN = _GIVEN_UP | {TaskStatus.FAILED}
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,8 +70,9 @@ async def end_calls(desk: Desk, over: Sequence[Over]) -> list[int]:
 def _read(row: Row, over: Over, zone: ZoneInfo, now: datetime) -> tuple[End, Ended]:
     told = over.transcript or NOTHING_TOLD
     status = _task_status(told)
+    known = None if _is_doubtful(row, told, status) else status
     actions = [(line.speaker, line.action) for line in told.lines]
-    outcome = outcome_of(status, actions, has_rung=told.has_rung)
+    outcome = outcome_of(known, actions, has_rung=told.has_rung)
     # Never before the call was made and never in the future, whatever the provider's clock says.
     ended_at = min(max(told.ended_at or now, row["created_at"]), now)
     remark = over.remark or (told.failure and storable(told.failure))
@@ -89,13 +94,26 @@ def _read(row: Row, over: Over, zone: ZoneInfo, now: datetime) -> tuple[End, End
         call_id=row["id"],
         outcome=outcome,
         ended_at=ended_at,
-        is_certain=status not in {None, TaskStatus.EXECUTING},
+        is_certain=known not in {None, TaskStatus.EXECUTING},
         is_blocked=status is TaskStatus.CONTACT_BLOCK_LIST,
-        is_cancelled=row["cancel_requested_at"] is not None or status in _GIVEN_UP,
+        is_cancelled=row["cancel_requested_at"] is not None,
         provider_back_at=_midnight(now, zone) if status is TaskStatus.PER_DAY_CALL_COUNT_LIMIT else None,
         remark=remark,
     )
     return end, ended
+
+
+def _is_doubtful(row: Row, told: Transcript, status: TaskStatus | None) -> bool:
+    """Tell whether a call is said not to have taken place that may have: then it counts, and is not tried again.
+
+    Given up by somebody else although the phone rang; or without an attempt although one was told of before.
+    """
+    if row["cancel_requested_at"] is not None:
+        return False
+    if status in _GIVEN_UP and (told.has_rung or told.lines):
+        return True
+    has_begun = row["answered_at"] is not None or row["provider_task_id"] is not None
+    return status in _NEVER_BEGUN and has_begun and told.provider_task_id is None and not told.has_rung
 
 
 def _task_status(told: Transcript) -> TaskStatus | None:

@@ -8,6 +8,7 @@ from functools import partial
 
 import structlog
 
+from app.domain.calls import JobStatus
 from app.domain.dialing import draw_of, pause_after, poll_after
 from app.gateways.dialer import DialerError, Report, ThrottledError, Transcript
 from app.repositories import call_polls as store
@@ -25,6 +26,8 @@ log = structlog.get_logger(__name__)
 CHUNK = 99
 """Calls in one question; the most that OutboundBot lists."""
 BEGINNING: Watermark = (datetime(1970, 1, 1, tzinfo=UTC), 0)
+MOST_EXTENSIONS = 4
+"""How many times the watchdog's time a call may last at all: a line must come free even if a provider is mistaken."""
 FOREIGN_PAUSE = timedelta(minutes=10)
 
 
@@ -87,8 +90,22 @@ async def _write_progress(desk: Desk, rows: Sequence[Row], reports: Mapping[str,
     ]
     async with desk.context.database.transaction() as connection:
         await store.write_changes(connection, now, changes)
+        await store.keep(connection, _kept(desk, going, now))
         await store.write_progress(connection, now, [(row["id"], now + _wait(desk, row, it)) for row, it in going])
         await store.postpone(connection, [(row["id"], now + pause_after(row["failures"] + 1), 1) for row in lost])
+
+
+def _kept(desk: Desk, going: Sequence[tuple[Row, Report]], now: datetime) -> list[tuple[int, datetime]]:
+    """Return when to give up calls that the provider says are under way; never more than four times the setting.
+
+    Only those with less than half of their time left: the row of a call is not to be written at every poll.
+    """
+    later = now + desk.gives_up_after
+    return [
+        (row["id"], min(later, row["created_at"] + MOST_EXTENSIONS * desk.gives_up_after))
+        for row, report in going
+        if report.status is JobStatus.EXECUTING and row["gives_up_at"] - now < desk.gives_up_after / 2
+    ]
 
 
 def _is_news(row: Row, report: Report) -> bool:

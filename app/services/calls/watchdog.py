@@ -1,4 +1,7 @@
-"""Calls that the provider never ended: given up, so that their line is free again."""
+"""Calls that the provider never ended: given up, so that their line is free again.
+
+A call of which the polls say that it is under way gets more time (``polling``), up to four times the setting.
+"""
 
 import asyncio
 

@@ -34,6 +34,22 @@ def job_json(dial: Dial) -> str:
     return json.dumps(job, ensure_ascii=False, separators=(",", ":"))
 
 
+def too_long(dial: Dial) -> str | None:
+    """Return what is wrong with a call whose job fits into no request, or None; lengths only, no text of anybody's."""
+    length = _encoded(job_json(dial))
+    if length <= _MAX_ENCODED:
+        return None
+    name, text = max(dial.variables.items(), key=lambda variable: len(variable[1]), default=("name", dial.name))
+    return (
+        f"{name} 太长,无法发给服务商 (the call's longest text, {name}, has {len(text)} characters; the call takes "
+        f"{length} bytes of the request, and {_MAX_ENCODED} fit)"
+    )
+
+
+def _encoded(job: str) -> int:
+    return len(quote(job, safe=""))
+
+
 def local_number(phone: str) -> str:
     """Return a number as it is dialled inside China; another country's stays E.164."""
     try:
@@ -47,12 +63,12 @@ def local_number(phone: str) -> str:
 
 
 def batches(dials: Sequence[Dial]) -> Iterator[list[tuple[Dial, str]]]:
-    """Cut calls into requests, each call with its job; a job that alone is too long goes by itself."""
+    """Cut calls into requests, each call with its job; ``too_long`` says which must not be among them."""
     batch: list[tuple[Dial, str]] = []
     size = 0
     for dial in dials:
         job = job_json(dial)
-        length = len(quote(job, safe=""))
+        length = _encoded(job)
         if batch and (len(batch) == MAX_JOBS or size + length > _MAX_ENCODED):
             yield batch
             batch, size = [], 0

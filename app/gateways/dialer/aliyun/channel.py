@@ -8,6 +8,7 @@ is ours. It sends once: the SDK repeats nothing by itself then, and a repeated `
 
 import asyncio
 import hashlib
+import json
 from typing import Any, Final
 
 from alibabacloud_outboundbot20191226 import models
@@ -26,6 +27,7 @@ from app.gateways.http import Failure, HttpClient, TransportError
 __all__ = ["Channel", "Config", "models"]
 
 _ALGORITHM: Final = "ACS3-HMAC-SHA256"
+_HALF: Final = rb"\ud"
 _EMPTY: Final = hashlib.sha256(b"").hexdigest()
 
 
@@ -138,6 +140,14 @@ def _parsed(body: bytes) -> Any:
     try:
         return from_json(body)
     except ValueError:
+        # Half a surrogate pair in one talk must not lose an answer about 99 calls: the slower reader lets it pass.
+        return _parsed_leniently(body) if _HALF in body.lower() else None
+
+
+def _parsed_leniently(body: bytes) -> Any:
+    try:
+        return json.loads(body)
+    except (ValueError, RecursionError):
         return None
 
 

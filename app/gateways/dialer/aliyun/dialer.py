@@ -68,13 +68,19 @@ class Aliyun:
         return 1.0
 
     async def place(self, dials: Sequence[Dial]) -> Sequence[Placement]:
-        """Make one group of jobs for each script, line and end of hours, and assign the calls to it, 25 in a request."""
+        """Make one group of jobs for each script, line and end of hours; assign the calls to it, 25 in a request."""
+        # Never sent: cut off on its way, a job may be placed with half its text, or be in doubt for ever.
+        placements: dict[str, Placement] = {
+            dial.job_id: NotPlaced(error, is_final=True) for dial in dials if (error := batches.too_long(dial))
+        }
         groups: dict[tuple[str, str, str | None, datetime | None], list[Dial]] = {}
         for dial in dials:
-            key = (dial.instance_id, dial.script_id, dial.calling_number, dial.latest)
-            groups.setdefault(key, []).append(dial)
+            if dial.job_id not in placements:
+                key = (dial.instance_id, dial.script_id, dial.calling_number, dial.latest)
+                groups.setdefault(key, []).append(dial)
         parts = await asyncio.gather(*(self._place_group(group) for group in groups.values()))
-        placements = {job_id: placement for part in parts for job_id, placement in part.items()}
+        for part in parts:
+            placements.update(part)
         return [placements[dial.job_id] for dial in dials]
 
     async def find(self, call: CallRef) -> Placed | None:
@@ -96,7 +102,7 @@ class Aliyun:
                 jobs = answer.list or []
                 for job in jobs:
                     if call.job_id in await self._references(call, job):
-                        return Placed(str(job.job_id), str(job.job_group_id))
+                        return _found(job)
                 if len(jobs) < _PAGE:
                     self._require_settled(call)
                     return None
@@ -192,6 +198,8 @@ class Aliyun:
             # Whatever became of the group: there are no calls in it.
             refused = NotPlaced(f"no job group: {trouble}", trouble.retry_after, is_final=trouble.is_final)
             return {dial.job_id: refused for dial in dials}
+        if reading.known_id(group_id) is None:
+            return {dial.job_id: NotPlaced("no job group: its id cannot be kept") for dial in dials}
         parts = await asyncio.gather(*(self._assign(group_id, batch) for batch in batches.batches(dials)))
         return {job_id: placement for part in parts for job_id, placement in part.items()}
 
@@ -205,7 +213,7 @@ class Aliyun:
             )
         except Trouble as trouble:
             return {dial.job_id: as_placement(trouble) for dial, _ in batch}
-        if len(batch) == 1 and len(job_ids) == 1:
+        if len(batch) == 1 and len(job_ids) == 1 and reading.known_id(job_ids[0]):
             return {batch[0][0].job_id: Placed(job_ids[0], group_id)}
         placed = await self._whose(instance_id, group_id, job_ids)
         in_doubt = PlacementUnknown(f"{len(batch)} calls were assigned and it is not known what became of this one")
@@ -224,7 +232,7 @@ class Aliyun:
             reference: Placed(str(job.job_id), group_id)
             for job in jobs
             for reference in reading.references(job)
-            if job.job_id
+            if reading.known_id(job.job_id)
         }
 
     async def _reports(self, instance_id: str, calls: Sequence[CallRef]) -> dict[str, Report]:
@@ -294,6 +302,13 @@ class Aliyun:
     def _is_past(self, call: CallRef) -> bool:
         """Tell whether no link to this call's recording can be good any more."""
         return self._clock.now() > call.created_at + self._life + _LINK_LIVES
+
+
+def _found(job: Any) -> Placed:
+    job_id, group_id = reading.known_id(job.job_id), reading.known_id(job.job_group_id)
+    if job_id is None:
+        raise DialerError("OutboundBot has this call under an id that cannot be kept")
+    return Placed(job_id, group_id or "")
 
 
 def _is_ours(call: CallRef, job: Any) -> bool:

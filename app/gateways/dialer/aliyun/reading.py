@@ -4,6 +4,7 @@ A *job* of OutboundBot is one of our calls; its *tasks* are attempts. Jobs are p
 tells of the call.
 """
 
+import re
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
@@ -59,6 +60,10 @@ _WAITING: Final = (JobStatus.SCHEDULING, JobStatus.PAUSED)
 _LAST_MOMENT: Final = 10**14
 """Milliseconds; whatever lies beyond is no time of a call."""
 _PLACES: Final = {Action.BEGIN_DIALOGUE: 0, Action.END_DIALOGUE: 2}
+_UNSTORABLE: Final = re.compile("[\x00\ud800-\udfff]")
+"""What PostgreSQL takes in no text: NUL, and halves of a surrogate pair."""
+_MAX_ID: Final = 128
+_MAX_FAILURE: Final = 500
 
 
 def task_status(word: Any) -> TaskStatus | None:
@@ -94,7 +99,7 @@ def report_of(job: Any) -> Report | None:
         status=status,
         task_status=ended,
         is_talking=status is JobStatus.EXECUTING and bool(task is not None and task.conversation),
-        provider_task_id=None if task is None else _text(task.task_id),
+        provider_task_id=None if task is None else known_id(task.task_id),
     )
 
 
@@ -111,6 +116,8 @@ def transcript_of(job: Any) -> Transcript | None:
     status = _job_status(job.status, ended)
     if status is None or not status.is_final:
         return None
+    if task is None and status is JobStatus.FAILED:
+        ended = TaskStatus.FAILED  # without any attempt: nobody's phone has rung
     lines = [] if task is None else _lines(task.conversation or ())
     return Transcript(
         status=status,
@@ -119,9 +126,9 @@ def transcript_of(job: Any) -> Transcript | None:
         has_rung=_is_connected(ended) or ended in _HAS_RUNG or _has_rung(task),
         answered_at=_moment(lines[0].timestamp) if lines else None,
         ended_at=_moment(_number(getattr(task, "end_time", None)) or (lines[-1].timestamp if lines else None)),
-        provider_task_id=None if task is None else _text(task.task_id),
+        provider_task_id=None if task is None else known_id(task.task_id),
         has_recording=_is_connected(ended),
-        failure=_text(job.failure_reason),
+        failure=_cut(_text(job.failure_reason)),
     )
 
 
@@ -184,8 +191,24 @@ def _moment(milliseconds: int | None) -> datetime | None:
     return None if milliseconds is None else _EPOCH + timedelta(milliseconds=milliseconds)
 
 
+def known_id(value: Any) -> str | None:
+    """Read an id of the provider's; None: not said, or nothing that can be kept. Half an id would be another's."""
+    if value is None or value == "":
+        return None
+    text = str(value)
+    if len(text) > _MAX_ID or _UNSTORABLE.search(text):
+        log.warning("OutboundBot says an id that cannot be kept", length=len(text))
+        return None
+    return text
+
+
 def _text(value: Any) -> str | None:
-    return value if isinstance(value, str) and value else None
+    """Read a text, without what cannot be stored: one such sign must not lose the talk."""
+    return (_UNSTORABLE.sub("", value) or None) if isinstance(value, str) else None
+
+
+def _cut(text: str | None) -> str | None:
+    return None if text is None else text[:_MAX_FAILURE]
 
 
 def _number(value: Any) -> int | None:
