@@ -170,11 +170,11 @@ def interval_of(minutes: int, desk: Desk) -> timedelta:
 def _rules(mediation: Row, desk: Desk, hours: Hours) -> Rules:
     window = hours.window(mediation["dial_window"], skip_holiday=mediation["skip_holiday"])
     return Rules(
-        opens_at=window and window.opens_at,
+        opens_at=None if window is None else window.opens_at,
         interval=interval_of(mediation["call_interval"], desk),
         max_rounds=mediation["max_rounds"],
         daily_cap=desk.context.settings.daily_call_cap,
-        closes_at=window and window.closes_at,
+        closes_at=None if window is None else window.closes_at,
     )
 
 

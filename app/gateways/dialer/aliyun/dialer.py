@@ -68,7 +68,7 @@ class Aliyun:
         return 1.0
 
     async def place(self, dials: Sequence[Dial]) -> Sequence[Placement]:
-        """Make one group of jobs for each script, line and end of hours, and assign the calls to it, 25 in a request."""
+        """Make one group of jobs for each script, line and end of hours; assign the calls to it, 25 in a request."""
         groups: dict[tuple[str, str, str | None, datetime | None], list[Dial]] = {}
         for dial in dials:
             key = (dial.instance_id, dial.script_id, dial.calling_number, dial.latest)
