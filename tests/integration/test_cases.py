@@ -272,6 +272,16 @@ async def test_looks_at_the_numbers_of_a_case_stand_in_the_trail(
     assert len(await rows(database, trail)) == 4
 
 
+async def test_a_change_answers_whole_numbers_and_is_a_look_at_them(
+    client: httpx2.AsyncClient, database: Database
+) -> None:
+    made = await make_case(client, parties=[party("a", phone=PHONE)])
+    answer = await client.patch(f"{CASES}/K-1", json={"title": "二案"})
+    assert answer.json()["data"]["parties"][0]["phoneNumber"] == PHONE
+    trail = "SELECT contact_id, reason FROM audit_entry WHERE action = 'phone_read'"
+    assert await rows(database, trail) == [{"contact_id": made["parties"][0]["contactId"], "reason": "case"}]
+
+
 async def test_any_id_can_be_read(client: httpx2.AsyncClient) -> None:
     for case_id in ("(2026)沪0115民初12号", "a/b", "%2e", "x y", "cases"):
         await make_case(client, case_id)

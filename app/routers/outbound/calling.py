@@ -26,7 +26,11 @@ IdempotencyKey = Annotated[
         min_length=1,
         max_length=255,
         pattern=r"^[\x21-\x7e]+$",
-        description="相同的键与内容只呼叫一次,并得到同样的回答 (the same key and body call once, with the same answer)",
+        # Not apart for each API key: a caller whose key was changed between two tries must not call twice.
+        description="相同的键与内容只呼叫一次,并得到同样的回答;"
+        "所有 API 密钥共用,请用不会重复的值(如 UUID);内容不同则 409 "
+        "(the same key and body call once, with the same answer; shared by all API keys, so take a value that nobody "
+        "else takes, such as a UUID; 409 with another body)",
     ),
 ]
 

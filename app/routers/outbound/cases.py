@@ -85,8 +85,7 @@ async def list_cases(request: Request, context: ContextDep) -> dict[str, Any]:
 async def read_case(case_id: CasePath, context: ContextDep, actor: ActorDep) -> dict[str, Any]:
     """Read a case."""
     view = await service.read(context, case_id)
-    async with context.database.connection() as connection:
-        await call_log.note_case_look(connection, view.row["mediation_id"], Reader(actor, context.clock.now()))
+    await _note_look(context, view, actor)
     return answered(_told(context, view))
 
 
@@ -94,8 +93,10 @@ async def read_case(case_id: CasePath, context: ContextDep, actor: ActorDep) -> 
     CASE,
     summary="修改案件 Change a case",
     description="移到其他节点、更新协议、结案或重新打开;未给出的字段保持不变。移动或结案会取消之前节点已计划的呼叫轮次,"
-    "进行中的通话不受影响。Move it to another node, give it a new agreement, close or open it; a missing field stays. "
-    "Moving or closing cancels the rounds that were planned; a call that is under way goes on.",
+    "进行中的通话不受影响。回答含完整号码,会留下审计记录。"
+    "Move it to another node, give it a new agreement, close or open it; a missing field stays. "
+    "Moving or closing cancels the rounds that were planned; a call that is under way goes on. The "
+    "answer has whole numbers, and that look is written into the audit trail.",
     response_model=Envelope[CaseOut],
     responses=refusals(HTTPStatus.NOT_FOUND),
 )
@@ -105,7 +106,13 @@ async def change_case(case_id: CasePath, body: CaseUpdate, context: ContextDep, 
     if "agreement" in changes:
         changes["agreement"] = _agreement(changes["agreement"])
     view = await service.update(context, case_id, changes, actor=actor)
+    await _note_look(context, view, actor)
     return answered(_told(context, view), message="案件已更新")
+
+
+async def _note_look(context: Context, view: CaseView, actor: str) -> None:
+    async with context.database.connection() as connection:
+        await call_log.note_case_look(connection, view.row["mediation_id"], Reader(actor, context.clock.now()))
 
 
 def _agreement(given: Agreement | None) -> tuple[str | None, str | None]:

@@ -54,8 +54,10 @@ async def read_log(request: Request) -> Response:
     "/status",
     summary="通话状态查询 Status of a call",
     description="符合条件的最新一次通话;caseRef、phoneNumber、jobId 至少给出一个,同时给出时须全部符合;没有时 404。"
-    "每次查看电话号码都会留下审计记录。The newest call that fits; at least one filter; 404 where none does. Looks at "
-    "phone numbers are written into the audit trail.",
+    "查看电话号码会留下审计记录,同一调用方一分钟内重复查看同一人只记一次。"
+    "The newest call that fits; at least one filter; 404 where none does. "
+    "Looks at phone numbers are written into the audit trail; looks of one caller at one person "
+    "within a minute are one row.",
     response_model=Envelope[StatusOut],
     responses=refusals(HTTPStatus.NOT_FOUND),
     openapi_extra=_status.documentation,
