@@ -442,7 +442,9 @@ async def test_a_slow_start_and_a_circuit(world: World) -> None:
     world.gateway.default = fake.HANG
     await world.pass_time(MOMENT)
     first = len(world.gateway.arrivals)
-    assert FAILURES_TO_OPEN <= first <= LANES * FIRST_BATCH
+    assert FAILURES_TO_OPEN <= first <= FIRST_BATCH, "what was reserved behind it stays here"
+    untried = await rows(world.database, "SELECT error FROM follow_up_record WHERE status = 'not_sent'")
+    assert [row["error"] for row in untried] == ["not tried: the gateway had just failed"] * FIRST_BATCH
     await world.pass_time(4 * SECOND)
     assert len(world.gateway.arrivals) == first, "the circuit is open"
     await world.pass_time(6 * SECOND)
@@ -455,6 +457,42 @@ async def test_a_slow_start_and_a_circuit(world: World) -> None:
     assert set(world.gateway.per_contact.values()) == {1}
     unknown = await value(world.database, "SELECT count(*) FROM follow_up_record WHERE status = 'unknown'")
     assert unknown == first + 1
+
+
+async def test_never_more_are_under_way_than_the_setting_says(world: World, context: Context) -> None:
+    """Two batches are worked on at a time, and one of them is on its way."""
+    config = await make_config(world.client)
+    await add_script(world.client, config, day=1, content="第一天", hours=0)
+    people = await world.add_people(4 * LANES * FIRST_BATCH)
+    await world.enroll(*people)
+    world.gateway.default = Reply(delay=0.05)
+    await world.pass_time(MOMENT)
+    assert len(world.gateway.per_contact) == len(people)
+    most = context.settings.gateway_concurrency
+    assert FIRST_BATCH // 2 < world.gateway.most_in_flight <= most == FIRST_BATCH
+
+
+async def test_who_answers_while_another_batch_is_on_its_way_is_not_written_to(world: World, context: Context) -> None:
+    """The second batch was reserved long ago when its turn comes."""
+    context.http._timeout = timedelta(seconds=30)
+    config = await make_config(world.client)
+    await add_script(world.client, config, day=1, content="第一天", hours=0)
+    people = await world.add_people(LANES * FIRST_BATCH)
+    await world.enroll(*people)
+    release = asyncio.Event()
+    world.gateway.default = Reply(wait_for=release)
+    world.clock.advance(MOMENT)
+    await world.dispatcher.tick()
+    async with asyncio.timeout(20):
+        while await value(world.database, "SELECT count(*) FROM follow_up_record") < len(people):  # noqa: ASYNC110 - bounded, and seldom long
+            await asyncio.sleep(0.01)
+        waiting = sorted(set(people) - set(world.gateway.per_contact))
+        assert len(waiting) == FIRST_BATCH
+        await world.hear(waiting[0], "您好")
+        release.set()
+        await world.dispatcher.idle()
+    assert set(world.gateway.per_contact) == set(people) - {waiting[0]}
+    assert await world.statuses(waiting[0]) == ["not_sent"]
 
 
 async def test_a_dead_gateway_holds_up_no_other_bot(world: World, gateway: Gateway, context: Context) -> None:

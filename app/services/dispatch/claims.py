@@ -1,9 +1,10 @@
-"""Where the claims of a bot begin: behind what was taken, one claim at a time."""
+"""What a process knows of a bot: where its claims begin, whose turn it is, how far its gateway is trusted."""
 
 import asyncio
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
+from app.gateways.circuit import Circuit
 from app.repositories.dispatch import Watermark
 
 BEGINNING: Watermark = (datetime(1970, 1, 1, tzinfo=UTC), 0)
@@ -22,6 +23,9 @@ class Claims:
     generation: int = 0
     """How often the mark was set back; what a claim that began before took must not move it forward again."""
     turn: asyncio.Lock = field(default_factory=asyncio.Lock)
+    delivery: asyncio.Lock = field(default_factory=asyncio.Lock)
+    """Held while a batch is on its way to the gateway: not more are under way than one batch may have."""
+    circuit: Circuit = field(default_factory=Circuit)
 
     def advance(self, mark: Watermark, generation: int) -> None:
         """Begin behind ``mark`` from now on, unless the mark was set back since this ``generation``."""

@@ -23,9 +23,13 @@ LANES = 2
 
 @dataclass(slots=True)
 class _BotState:
-    circuit: Circuit = field(default_factory=Circuit)
     claims: Claims = field(default_factory=Claims)
     task: asyncio.Task[None] | None = None
+
+    @property
+    def circuit(self) -> Circuit:
+        """How far the bot's gateway is trusted."""
+        return self.claims.circuit
 
 
 class Dispatcher:
@@ -118,11 +122,9 @@ class Dispatcher:
         if limit == 0:
             return webchat.BatchResult(0, 0)
         limits = await current_limits(self._context)
-        batch = await webhook.send_batch(
+        return await webhook.send_batch(
             self._context, self._messenger, channel_of(bot), limits, state.claims, limit, bot["rate_per_second"]
         )
-        state.circuit.record(successes=batch.successes, failures=batch.failures, now=self._context.clock.now())
-        return batch.result
 
 
 def channel_of(bot: Row) -> Channel:

@@ -14,6 +14,7 @@ import asyncpg
 import structlog
 
 from app.domain.followup import End, Limits, Reason, Send, Wait
+from app.gateways.circuit import Circuit
 from app.gateways.messenger import (
     WITHDRAWN,
     Channel,
@@ -44,6 +45,7 @@ FIRST_PAUSE = timedelta(seconds=5)
 LONGEST_PAUSE = timedelta(hours=1)
 WRITE_PAUSES = (0.1, 0.2, 0.5, 1.0, 2.0, 4.0, 8.0, 8.0)
 """Seconds between tries to write outcomes while the database is away; what a gateway said is known only here."""
+NOT_TRIED = NotSent("not tried: the gateway had just failed")
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,15 +61,6 @@ class Reserved:
     """How often this very record was tried."""
 
 
-@dataclass(frozen=True, slots=True)
-class GatewayBatch:
-    """What a batch did, and how the gateway behaved."""
-
-    result: BatchResult
-    successes: int
-    failures: int
-
-
 async def send_batch(
     context: Context,
     messenger: Messenger,
@@ -76,20 +69,29 @@ async def send_batch(
     claims: Claims,
     limit: int,
     rate_per_second: float | None,
-) -> GatewayBatch:
+) -> BatchResult:
     """Take up to ``limit`` due people of a gateway's bot and write to those who may be written to."""
     lease = await leases.take(context, channel.bot_id, claims, limit, rate_per_second)
     if not lease.ids:
-        return GatewayBatch(BatchResult(0, 0), 0, 0)
+        return BatchResult(0, 0)
     unreachable = await inboxes.ask_first(context, messenger, channel, limits, lease)
     reserved = await _reserve(context, channel, limits, lease, unreachable)
-    outcomes = await _deliver(context, messenger, channel, reserved, lease.start, rate_per_second)
+    async with claims.delivery:
+        if claims.circuit.batch_limit(context.clock.now(), 1):
+            outcomes = await _deliver(context, messenger, channel, reserved, lease.start, rate_per_second)
+            _learn(claims.circuit, outcomes, context.clock.now())
+        else:
+            # The batch before this one found out that nobody answers.
+            outcomes = [NOT_TRIED] * len(reserved)
     await _write_patiently(context, channel, list(zip(reserved, outcomes, strict=True)))
+    return BatchResult(len(lease.ids), sum(isinstance(outcome, Sent) for outcome in outcomes))
+
+
+def _learn(circuit: Circuit, outcomes: Sequence[Outcome], now: datetime) -> None:
     failures = sum(isinstance(outcome, Unknown) or _is_down(outcome) for outcome in outcomes)
-    sent = sum(isinstance(outcome, Sent) for outcome in outcomes)
     # What was withdrawn says nothing about the gateway.
     answered = sum(outcome is not WITHDRAWN for outcome in outcomes) - failures
-    return GatewayBatch(BatchResult(len(lease.ids), sent), answered, failures)
+    circuit.record(successes=answered, failures=failures, now=now)
 
 
 def _is_down(outcome: Outcome) -> bool:
