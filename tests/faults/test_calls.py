@@ -220,7 +220,7 @@ async def test_manual_calls_of_a_killed_process_are_answered_for(database_url: s
             await service.kill()
             assert isinstance((await asyncio.gather(asked, return_exceptions=True))[0], httpx2.HTTPError)
         async with (
-            running_service(database_url, **variables(bot, JOBS="false")) as service,
+            running_service(database_url, **variables(bot, JOBS="false", LEASE_SECONDS="600")) as service,
             httpx2.AsyncClient(base_url=service.url) as client,
         ):
             answer = await client.post(path, json=body, headers=headers)
