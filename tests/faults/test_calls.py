@@ -107,12 +107,13 @@ async def test_killed_while_calls_are_placed(database_url: str) -> None:
     """Three services are killed one after another, the fourth brings it to its end: no phone rings twice."""
     calls = 200
     moments = [random.randrange(low, low + 20) for low in (20, 70, 130)]  # noqa: S311 - no secret
-    async with OutboundBot(latency=0.05) as bot, connected(database_url) as connection, nobody_answers(bot):
+    async with OutboundBot(latency=0.1) as bot, connected(database_url) as connection, nobody_answers(bot):
         await plan(database_url, connection, calls)
         await make_due(connection)
         reserved_at_kill = 0
         for moment in moments:
-            async with running_service(database_url, **variables(bot)) as service:
+            # One request at a time, so that the kill finds most of them still to come.
+            async with running_service(database_url, **variables(bot, CALL_CONCURRENCY="1")) as service:
                 await eventually(lambda moment=moment: len(bot.assigned) >= moment and bot.at_once > 0)  # type: ignore[misc]
                 await service.kill()
             found = await placements(connection)

@@ -65,7 +65,7 @@ async def call_v2(
     body: CallIn, desk: DeskDep, actor: ActorDep, idempotency_key: IdempotencyKey = None
 ) -> dict[str, Any]:
     """Place calls."""
-    request = calling.Request(body.case_id, int(body.mediation_id), body.call_auto, body.call_person_id)
+    request = calling.Request(body.case_id, body.mediation_id, body.call_auto, body.call_person_id)
     results = await calling.call_parties(desk, request, idempotency_key=idempotency_key, actor=actor)
     zone = desk.context.settings.zone
     return answered([_shape(*result, zone) for result in results], status=HTTPStatus.CREATED, message=DONE)

@@ -1,16 +1,40 @@
 """``POST /api/v1/outbound-bot/call-v2``."""
 
+import re
 from datetime import datetime
 from typing import Annotated, Any
 from zoneinfo import ZoneInfo
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, WithJsonSchema
 from pydantic.alias_generators import to_camel
 
 from app.schemas.common import Storable
 from app.schemas.outbound.envelope import Envelope
 
 _MAX_MEDIATION = 2**53 - 1
+_DIGITS = re.compile(r"[0-9]{1,15}", re.ASCII)
+
+
+def _mediation(value: object) -> object:
+    if isinstance(value, str) and _DIGITS.fullmatch(value):
+        return int(value)
+    if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= _MAX_MEDIATION:
+        return value
+    raise ValueError("请写十进制字符串或整数 (a decimal string or an integer)")
+
+
+MediationId = Annotated[
+    int,
+    BeforeValidator(_mediation),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "string", "pattern": "^[0-9]{1,15}$"},
+                {"type": "integer", "minimum": 0, "maximum": _MAX_MEDIATION},
+            ]
+        }
+    ),
+]
 
 
 class CallIn(BaseModel):
@@ -24,11 +48,8 @@ class CallIn(BaseModel):
         Field(description="案件ID (the case)", examples=["202601281644031088"]),
     ]
     mediation_id: Annotated[
-        Annotated[str, StringConstraints(pattern=r"^[0-9]{1,15}$")]
-        | Annotated[int, Field(strict=True, ge=0, le=_MAX_MEDIATION)],
-        Field(
-            description="AI调解反馈ID,十进制字符串或整数 (the mediation, decimal string or integer)", examples=["1001"]
-        ),
+        MediationId,
+        Field(description="AI调解反馈ID,十进制字符串或整数 (decimal string or integer)", examples=["1001"]),
     ]
     call_auto: Annotated[
         int,
