@@ -2,11 +2,6 @@
 
 from functools import lru_cache
 
-import phonenumbers
-from phonenumbers import PhoneNumberType, shortnumberinfo
-
-_COSTLY = frozenset({PhoneNumberType.PREMIUM_RATE, PhoneNumberType.SHARED_COST})
-
 
 @lru_cache(maxsize=10_000)
 def is_dialable(phone: str) -> bool:
@@ -15,13 +10,19 @@ def is_dialable(phone: str) -> bool:
     Args:
         phone: E.164; anything else (digits as somebody wrote them) is not dialled.
     """
+    import phonenumbers  # noqa: PLC0415 - its tables are slow to import, and no start needs them
+    from phonenumbers import PhoneNumberType, shortnumberinfo  # noqa: PLC0415 - the same
+
     try:
         number = phonenumbers.parse(phone)
     except phonenumbers.NumberParseException:
         return False
     if phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164) != phone:
         return False
-    if not phonenumbers.is_valid_number(number) or phonenumbers.number_type(number) in _COSTLY:
+    if not phonenumbers.is_valid_number(number) or phonenumbers.number_type(number) in {
+        PhoneNumberType.PREMIUM_RATE,
+        PhoneNumberType.SHARED_COST,
+    }:
         return False
     region = phonenumbers.region_code_for_number(number)
     return not (region and shortnumberinfo.is_emergency_number(str(number.national_number), region))
