@@ -61,8 +61,14 @@ class _Signals:
 
     def install(self) -> None:
         """Take both signals."""
+        sys.unraisablehook = self._lost
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._handle)
+
+    def check(self) -> None:
+        """End the start if a wish to stop came where an exception cannot rise, such as a callback from C."""
+        if self.asked:
+            raise _StoppedError
 
     def only_remember(self) -> None:
         """From now on note the wish in ``asked`` and interrupt nothing."""
@@ -72,6 +78,10 @@ class _Signals:
         self.asked = True
         if self._interrupts:
             raise _StoppedError
+
+    def _lost(self, lost: "sys.UnraisableHookArgs") -> None:
+        if not isinstance(lost.exc_value, _StoppedError):
+            sys.__unraisablehook__(lost)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -111,6 +121,7 @@ def run(given: Mapping[str, Any]) -> int:
             server.begin()
         settings = settings or _agreed(_settings(given), place)
         serving = importlib.import_module("app.serving")
+        signals.check()
         url = _url(settings, server)
         sys.setswitchinterval(usual)
         gc.freeze()
