@@ -1,5 +1,16 @@
 """Tables, constraints and indexes."""
 
+from app.models.agent import (
+    Account,
+    AutoRecycleRule,
+    BridgeGroup,
+    BridgeGroupSeat,
+    CustomerService,
+    DialTimeGroup,
+    LlmIntentionConfig,
+    OutboundGroup,
+    OutboundGroupLine,
+)
 from app.models.base import Base
 from app.models.calls import CalendarYear, CallerLine, CallEvent, CallPoll, OutboundCall
 from app.models.contacts import (
@@ -18,10 +29,14 @@ from app.models.mediation import Mediation, MediationCase, MediationNode, Mediat
 from app.models.messages import ChatMessage, FollowUpRecord, RecordTally
 
 __all__ = [
+    "Account",
     "AuditEntry",
+    "AutoRecycleRule",
     "Base",
     "Bot",
     "BotUserTally",
+    "BridgeGroup",
+    "BridgeGroupSeat",
     "CalendarYear",
     "CallEvent",
     "CallPoll",
@@ -29,6 +44,8 @@ __all__ = [
     "ChatMessage",
     "Contact",
     "ContactRecord",
+    "CustomerService",
+    "DialTimeGroup",
     "DoNotContact",
     "FaqCategory",
     "FaqEntry",
@@ -38,12 +55,15 @@ __all__ = [
     "FollowUpRecord",
     "FollowUpScript",
     "IdempotencyKey",
+    "LlmIntentionConfig",
     "Mediation",
     "MediationCase",
     "MediationNode",
     "MediationParty",
     "MediationRecord",
     "OutboundCall",
+    "OutboundGroup",
+    "OutboundGroupLine",
     "OutboxEvent",
     "RecordTally",
     "Secret",
