@@ -7,7 +7,7 @@ from app.domain.tasks.faults import Fault, Place, padded, week_fault
 
 
 class Day(NamedTuple):
-    """The hours of one day of the week (0 is Sunday): (begin, end) each, ``H:MM`` or ``HH:MM``, the end not included."""
+    """The hours of a day of the week (0 is Sunday): (begin, end) each, ``H:MM`` or ``HH:MM``, the end not included."""
 
     week: int
     times: Sequence[tuple[str, str]]

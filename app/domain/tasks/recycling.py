@@ -53,9 +53,7 @@ def _details_fault(details: Sequence[Detail], final: Collection[int]) -> Fault |
         earlier.add(status)
         total += time
         if total > MAX_RECYCLES:
-            return Fault(
-                ("details",), f"重呼次数合计不能超过 {MAX_RECYCLES} (at most {MAX_RECYCLES} redials in all)"
-            )
+            return Fault(("details",), f"重呼次数合计不能超过 {MAX_RECYCLES} (at most {MAX_RECYCLES} redials in all)")
     return None
 
 
