@@ -1,6 +1,7 @@
 """An account of a first start with something of everything that a call task can be made of; all of it is invented."""
 
 from datetime import timedelta
+from typing import TypeAlias
 
 from app.services.agent import accounts
 from app.services.agent.accounts import Wanted
@@ -18,8 +19,9 @@ SUB_ACCOUNT = "c1a9e4d2-0b36-4e88-8f10-72d5b39f6a04"
 
 _MORNING, _AFTERNOON = ("9:00", "12:00"), ("14:00", "18:00")
 _WORKDAYS, _WEEKEND = range(1, 6), (6, 0)
-_HOURS = (
-    ("工作日", {week: (_MORNING, _AFTERNOON) for week in _WORKDAYS}, True),
+_Hours: TypeAlias = dict[int, tuple[tuple[str, str], ...]]
+_HOURS: tuple[tuple[str, _Hours, bool], ...] = (
+    ("工作日", dict.fromkeys(_WORKDAYS, (_MORNING, _AFTERNOON)), True),
     ("周末上午", dict.fromkeys(_WEEKEND, (("9:30", "12:00"),)), False),
 )
 _LINES = (("演示一号线", 10, None), ("演示二号线", 5, "057100001234"))
@@ -61,7 +63,7 @@ async def _add_hours(
     context: Context,
     owner: Owner,
     name: str | None,
-    hours: dict[int, tuple[tuple[str, str], ...]],
+    hours: _Hours,
     *,
     skip_holiday: bool,
 ) -> None:
