@@ -286,7 +286,7 @@ def test_what_belongs_together_has_the_same_ids(told: dict[str, Any]) -> None:
 async def test_a_sub_account_has_its_own(http: httpx2.AsyncClient, told: dict[str, Any]) -> None:
     answer = await http.get(f"{AGENT}/{USER}/task/create", params={"sub_user_id": SUB})
     assert answer.status_code == 200, answer.text
-    empty = {name: [] for name, value in told["data"].items() if isinstance(value, list)}
+    empty: dict[str, Any] = {name: [] for name, value in told["data"].items() if isinstance(value, list)}
     assert answer.json() == told | {"data": told["data"] | empty}
 
 

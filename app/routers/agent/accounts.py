@@ -9,7 +9,7 @@ from app.routers.agent.responses import refusals
 from app.routers.deps import ContextDep
 from app.routers.families import FamilyRouter
 from app.routers.tags import Tag
-from app.schemas.agent import Envelope, answered
+from app.schemas.agent import Done, Envelope, answered
 from app.schemas.agent.accounts import AccountCreate, AccountOut, AccountUpdate
 from app.services.agent import accounts as service
 from app.services.agent.accounts import Wanted
@@ -73,7 +73,7 @@ async def change_account(owner: OwnerDep, body: AccountUpdate, context: ContextD
     summary="删除账户 Delete an account",
     description="只能删除什么都不拥有的账户,否则返回 409 并说明。"
     "Only one that owns nothing; 409 says what it still has.",
-    response_model=Envelope[None],
+    response_model=Done,
     responses=refusals(HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT),
 )
 async def delete_account(owner: OwnerDep, context: ContextDep) -> dict[str, Any]:

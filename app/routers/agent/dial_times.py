@@ -9,7 +9,7 @@ from app.routers.agent.responses import refusals
 from app.routers.deps import ContextDep
 from app.routers.families import FamilyRouter
 from app.routers.tags import Tag
-from app.schemas.agent import Envelope, answered
+from app.schemas.agent import Done, Envelope, answered
 from app.schemas.agent.dial_times import DialTimeGroupCreate, DialTimeGroupOut, DialTimeGroupUpdate
 from app.services.agent.dial_times import DIAL_TIMES
 
@@ -80,7 +80,7 @@ async def change_dial_time_group(
     summary="删除呼叫时间组 Delete a dial-time group",
     description="正在使用的不能删除,409 会说明被谁使用。默认呼叫组最后删除。"
     "The default goes last. 409 where it is in use, and says by what.",
-    response_model=Envelope[None],
+    response_model=Done,
     responses=refusals(HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT),
 )
 async def delete_dial_time_group(owner: OwnerDep, item_id: ItemPath, context: ContextDep) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from app.routers.agent.responses import refusals
 from app.routers.deps import ContextDep
 from app.routers.families import FamilyRouter
 from app.routers.tags import Tag
-from app.schemas.agent import Envelope, answered
+from app.schemas.agent import Done, Envelope, answered
 from app.schemas.agent.rules import IntentionCreate, IntentionOut, IntentionUpdate
 from app.services.agent.rules import INTENTIONS
 
@@ -76,7 +76,7 @@ async def change_intention(
     ITEM,
     summary="删除意向分析配置 Delete an intention config",
     description="正在使用的不能删除,409 会说明被谁使用。409 where it is in use, and says by what.",
-    response_model=Envelope[None],
+    response_model=Done,
     responses=refusals(HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT),
 )
 async def delete_intention(owner: OwnerDep, item_id: ItemPath, context: ContextDep) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from app.routers.agent.responses import refusals
 from app.routers.deps import ContextDep
 from app.routers.families import FamilyRouter
 from app.routers.tags import Tag
-from app.schemas.agent import Envelope, answered
+from app.schemas.agent import Done, Envelope, answered
 from app.schemas.agent.base import in_zone
 from app.schemas.agent.lines import LINE, LineCreate, LineOut, LineUpdate
 from app.schemas.common import Storable
@@ -82,7 +82,7 @@ async def change_line(owner: OwnerDep, item_id: LinePath, body: LineUpdate, cont
     ITEM,
     summary="删除线路 Delete a line",
     description="正在使用的不能删除,409 会说明被谁使用。409 where it is in use, and says by what.",
-    response_model=Envelope[None],
+    response_model=Done,
     responses=refusals(HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT),
 )
 async def delete_line(owner: OwnerDep, item_id: LinePath, context: ContextDep) -> dict[str, Any]:

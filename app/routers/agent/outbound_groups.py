@@ -9,7 +9,7 @@ from app.routers.agent.responses import refusals
 from app.routers.deps import ContextDep
 from app.routers.families import FamilyRouter
 from app.routers.tags import Tag
-from app.schemas.agent import Envelope, answered
+from app.schemas.agent import Done, Envelope, answered
 from app.schemas.agent.groups import OutboundGroupCreate, OutboundGroupOut, OutboundGroupUpdate
 from app.services.agent.outbound_groups import OUTBOUND_GROUPS
 
@@ -78,7 +78,7 @@ async def change_outbound_group(
     ITEM,
     summary="删除话术组 Delete a script group",
     description="正在使用的不能删除,409 会说明被谁使用。409 where it is in use, and says by what.",
-    response_model=Envelope[None],
+    response_model=Done,
     responses=refusals(HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT),
 )
 async def delete_outbound_group(owner: OwnerDep, item_id: ItemPath, context: ContextDep) -> dict[str, Any]:

@@ -19,6 +19,15 @@ class Envelope(BaseModel, Generic[Data]):
     data: Data
 
 
+class Done(BaseModel):
+    """An answer with nothing to tell but that it was done."""
+
+    code: int = Field(description="与 HTTP 状态码相同 (the HTTP status)", examples=[200])
+    status: Literal["success"] = Field(description="成功 (it worked)", examples=["success"])
+    message: str = Field(description="说明 (what happened)", examples=["删除成功"])
+    data: None = Field(description="总是 null (always null)", examples=[None])
+
+
 class AgentRefusal(BaseModel):
     """An error; the message names the field and says what to do."""
 
