@@ -230,7 +230,7 @@ async def test_every_bad_place_is_refused(
                 assert_refused(answer, path, named)
         if kind in {"sub-user", "caller-line"}:
             continue
-        for value in ("0", "-1", "abc", "1.5", "1e3", "%20", "１", str(2**63), "9" * 400, "1%00"):
+        for value in ("0", "-1", "abc", "1.5", "1e3", "%20", "１", str(2**63), "9" * 400):
             for method, _ in calls:
                 answer = await client.request(method, f"{AGENT}/u-1/{kind}/{value}")
                 assert_refused(answer, f"{method} {kind}/{value}", "item_id")

@@ -60,6 +60,7 @@ StrategyField = Annotated[
         le=int(max(Strategy)),
         description="转接组策略:1 平均,2 顺序,3 随机 (1 evenly, 2 in order, 3 at random)",
         examples=[2],
+        json_schema_extra={"enum": [int(each) for each in Strategy]},
     ),
 ]
 Extension = Annotated[

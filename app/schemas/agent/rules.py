@@ -64,6 +64,7 @@ Type = Annotated[
         le=int(max(RecycleType)),
         description="1 自动重呼(按任务间隔),2 指定时间重呼 (1 after the task's pause, 2 at the times of configs)",
         examples=[1],
+        json_schema_extra={"enum": [int(each) for each in RecycleType]},
     ),
 ]
 Configs = Annotated[
@@ -144,6 +145,7 @@ LlmType = Annotated[
         le=int(max(AnalystKind)),
         description="1 规则词表,2 大模型 (1 a table of phrases, 2 a language model)",
         examples=[1],
+        json_schema_extra={"enum": [int(each) for each in AnalystKind]},
     ),
 ]
 
