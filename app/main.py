@@ -24,6 +24,7 @@ from app.ids import IdSource, RandomIds
 from app.jobs.runner import Runner
 from app.repositories.database import Database
 from app.routers import (
+    agent,
     bots,
     calendar,
     chatbot,
@@ -45,6 +46,7 @@ from app.routers.errors import install_error_handlers
 from app.routers.middleware import middlewares
 from app.routers.openapi import complete_document, document_texts
 from app.services import demo
+from app.services.agent.demonstration import load_account
 from app.services.calls.demonstration import load_case
 from app.services.calls.desk import Desk
 from app.services.calls.opening import open_desk
@@ -75,6 +77,7 @@ _ROUTERS = (
     messages.router,
     webchat.router,
     *outbound.routers,
+    *agent.routers,
     calendar.router,
     health.router,
     docs.router,
@@ -196,6 +199,7 @@ async def _begin(context: Context, runner: Runner | None, *, is_new: bool) -> No
         if is_new:
             await load_faq(context)
             await load_case(context)
+            await load_account(context)
             await demo.load_history(context)
     except Exception:  # without its history the demonstration is as good, and the scheduler must begin
         log.exception("the history of the demonstration could not be made")

@@ -1,5 +1,16 @@
 """Tables, constraints and indexes."""
 
+from app.models.agent import (
+    Account,
+    AutoRecycleRule,
+    BridgeGroup,
+    BridgeGroupSeat,
+    CustomerService,
+    DialTimeGroup,
+    LlmIntentionConfig,
+    OutboundGroup,
+    OutboundGroupLine,
+)
 from app.models.base import Base
 from app.models.calls import CalendarYear, CallerLine, CallEvent, CallPoll, OutboundCall
 from app.models.contacts import (
@@ -19,10 +30,14 @@ from app.models.mediation import Mediation, MediationCase, MediationNode, Mediat
 from app.models.messages import ChatMessage, FollowUpRecord, RecordTally, RowTally
 
 __all__ = [
+    "Account",
     "AuditEntry",
+    "AutoRecycleRule",
     "Base",
     "Bot",
     "BotUserTally",
+    "BridgeGroup",
+    "BridgeGroupSeat",
     "CalendarYear",
     "CallEvent",
     "CallPoll",
@@ -31,6 +46,8 @@ __all__ = [
     "Contact",
     "ContactRecord",
     "ContactSearch",
+    "CustomerService",
+    "DialTimeGroup",
     "DoNotContact",
     "FaqCategory",
     "FaqEntry",
@@ -40,12 +57,15 @@ __all__ = [
     "FollowUpRecord",
     "FollowUpScript",
     "IdempotencyKey",
+    "LlmIntentionConfig",
     "Mediation",
     "MediationCase",
     "MediationNode",
     "MediationParty",
     "MediationRecord",
     "OutboundCall",
+    "OutboundGroup",
+    "OutboundGroupLine",
     "OutboxEvent",
     "RecordTally",
     "RowTally",

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, CheckConstraint, Index, SmallInteger, String, Text, text
+from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, SmallInteger, String, Text, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -16,16 +16,26 @@ class CallerLine(Base):
     """A line and how many calls may be on it at once, over all tasks and processes.
 
     What is in use is the number of active calls on it and nothing else, so that no slot can leak; who takes one locks
-    this row.
+    this row. A line without an account is the house's own: mediation calls go over those and no others.
     """
 
     __tablename__ = "caller_line"
-    __table_args__ = (CheckConstraint("call_line BETWEEN 0 AND 100000", name="call_line"),)
+    __table_args__ = (
+        CheckConstraint("call_line BETWEEN 0 AND 100000", name="call_line"),
+        CheckConstraint("deadline_at > begin_at", name="deadline"),
+        Index("ix_caller_line_account_id", "account_id", postgresql_where=text("account_id IS NOT NULL")),
+    )
 
     id: Mapped[str] = mapped_column(String(64), primary_key=True)
     name: Mapped[str] = mapped_column(String(128))
     call_line: Mapped[int]
     call_number: Mapped[str | None] = mapped_column(String(32))
+    account_id: Mapped[str | None] = mapped_column(String(64), ForeignKey("account.id"))
+    description: Mapped[str | None] = mapped_column(Text)
+    begin_at: Mapped[datetime | None]
+    """From when on it may be used; null: since ever."""
+    deadline_at: Mapped[datetime | None]
+    """Until when, that moment not included; null: without end. ``available_at`` in the seed's list of lines."""
     created_at: Mapped[CreatedAt]
     updated_at: Mapped[CreatedAt]
 

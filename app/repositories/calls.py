@@ -38,18 +38,19 @@ _ACTIVE = """
     WHERE ended_at IS NULL AND party_id = ANY($2::bigint[])
 """
 
-_LOCK_LINES = "SELECT id FROM caller_line ORDER BY id FOR UPDATE"
+# Mediation calls go over the house's own lines: those of an account are for its tasks.
+_LOCK_LINES = "SELECT id FROM caller_line WHERE account_id IS NULL ORDER BY id FOR UPDATE"
 _LINES = """
     SELECT l.id, l.call_number, l.call_line - (
         SELECT count(*) FROM outbound_call c WHERE c.line_id = l.id AND c.ended_at IS NULL
     ) AS free
-    FROM caller_line l ORDER BY l.id
+    FROM caller_line l WHERE l.account_id IS NULL ORDER BY l.id
 """
 _FREE_SLOTS = """
     SELECT coalesce(sum(greatest(0, l.call_line - (
         SELECT count(*) FROM outbound_call c WHERE c.line_id = l.id AND c.ended_at IS NULL
     ))), 0)::int
-    FROM caller_line l
+    FROM caller_line l WHERE l.account_id IS NULL
 """
 
 # A unique index that objects (the same party or number meanwhile) leaves the call out instead of failing the batch.
@@ -184,7 +185,7 @@ async def active(connection: asyncpg.Connection, phones: Collection[str], party_
 
 
 async def lock_lines(connection: asyncpg.Connection) -> Sequence[Row]:
-    """Lock all lines until the transaction ends; rows ``id, call_number, free`` as they then are."""
+    """Lock the house's lines until the transaction ends; rows ``id, call_number, free`` as they then are."""
     await connection.execute(_LOCK_LINES)
     # A statement of its own: it sees what others committed while this one waited for the lock.
     rows: Sequence[Row] = await connection.fetch(_LINES)
@@ -192,7 +193,7 @@ async def lock_lines(connection: asyncpg.Connection) -> Sequence[Row]:
 
 
 async def free_slots(connection: asyncpg.Connection) -> int:
-    """Return how many calls the lines have room for at the moment; locks nothing and promises nothing."""
+    """Return how many calls the house's lines have room for at the moment; locks nothing and promises nothing."""
     free: int = await connection.fetchval(_FREE_SLOTS)
     return free
 

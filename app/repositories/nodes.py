@@ -2,10 +2,11 @@
 
 from collections.abc import Sequence
 
-from sqlalchemy import Row, Select, func, select
+from sqlalchemy import Row, Select, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.models import CallerLine, MediationNode, OutboundCall
+from app.models import CallerLine, MediationNode
+from app.repositories.line_slots import running
 
 
 async def nodes(session: AsyncSession) -> Sequence[MediationNode]:
@@ -19,27 +20,20 @@ async def node(session: AsyncSession, node_id: int, *, lock: bool = False) -> Me
 
 
 async def lines(session: AsyncSession) -> Sequence[Row[CallerLine, int]]:
-    """Return all lines, by id, each with how many calls are on it."""
+    """Return the house's lines, by id, each with how many calls are on it; those of accounts are not among them."""
     return (await session.execute(_lines().order_by(CallerLine.id))).all()
 
 
 async def line(session: AsyncSession, line_id: str) -> Row[CallerLine, int] | None:
-    """Return a line with how many calls are on it, or None."""
+    """Return a line of the house with how many calls are on it, or None."""
     return (await session.execute(_lines().where(CallerLine.id == line_id))).one_or_none()
 
 
 async def lock_line(session: AsyncSession, line_id: str) -> CallerLine | None:
-    """Return a line, locked until the end of the transaction, or None."""
-    return await session.get(CallerLine, line_id, with_for_update=True)
+    """Return a line of the house, locked until the end of the transaction, or None."""
+    query = select(CallerLine).where(CallerLine.id == line_id, CallerLine.account_id.is_(None)).with_for_update()
+    return (await session.scalars(query)).one_or_none()
 
 
 def _lines() -> Select[CallerLine, int]:
-    # Rule: what is in use is the number of active calls on the line and nothing else.
-    in_use = (
-        select(func.count())
-        .select_from(OutboundCall)
-        .where(OutboundCall.line_id == CallerLine.id, OutboundCall.ended_at.is_(None))
-        .correlate(CallerLine)
-        .scalar_subquery()
-    )
-    return select(CallerLine, in_use.label("in_use"))
+    return select(CallerLine, running().label("in_use")).where(CallerLine.account_id.is_(None))

@@ -85,7 +85,8 @@ class AgentDialect:
 
     def error(self, error: AppError) -> JSONResponse:
         """Answer with the error's status, the same number in ``code``."""
-        return self._answer(error.status, error.message, _headers(error))
+        message = f"{_place(error.field)}: {error.message}" if error.field else error.message
+        return self._answer(error.status, message, _headers(error))
 
     def validation(self, problems: Sequence[Problem]) -> JSONResponse:
         """Answer 422 with a message that names every field."""

@@ -6,7 +6,8 @@ from typing import Any, Final
 from fastapi import FastAPI
 
 from app.routers.access import OPEN, PROVEN
-from app.routers.dialects import ChatbotDialect, OutboundDialect, dialect_of
+from app.routers.agent.responses import refusal_schemas
+from app.routers.dialects import AgentDialect, ChatbotDialect, OutboundDialect, dialect_of
 from app.routers.responses import problem_schemas
 from app.routers.tags import tag_metadata
 
@@ -73,7 +74,9 @@ def complete_document(app: FastAPI) -> None:
             document["security"] = _SECURITY
             components = document.setdefault("components", {})
             components["securitySchemes"] = _SCHEMES
-            components["schemas"] = dict(sorted((components["schemas"] | problem_schemas()).items()))
+            components["schemas"] = dict(
+                sorted((components["schemas"] | problem_schemas() | refusal_schemas()).items())
+            )
             _mark_open(document["paths"])
             _drop_422(document["paths"])
             _show_null(document["paths"])
@@ -91,9 +94,9 @@ def _drop_422(paths: dict[str, dict[str, Any]]) -> None:
 
 
 def _show_null(paths: dict[str, dict[str, Any]]) -> None:
-    """Put ``data: null`` back into the examples of the outbound family's errors: the framework leaves nulls out."""
+    """Put ``data: null`` back into the examples of errors in an envelope: the framework leaves nulls out."""
     for path, operations in paths.items():
-        if not isinstance(dialect_of(path), OutboundDialect):
+        if not isinstance(dialect_of(path), AgentDialect | OutboundDialect):
             continue
         for operation in operations.values():
             for status, response in operation["responses"].items():

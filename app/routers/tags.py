@@ -20,6 +20,8 @@ class Tag(StrEnum):
     CHATBOT_SIGNED = "聊天机器人(签名) chatbot, signed"
     OUTBOUND = "智能外呼 outbound-bot"
     MEDIATION = "调解案件 mediation"
+    ACCOUNTS = "账户 accounts"
+    CALL_TASKS = "外呼任务 call-tasks"
     CALENDAR = "日历 calendar"
     OPERATION = "运行 operation"
 
@@ -50,6 +52,10 @@ _TEXTS = {
     "Outbound calls: placing them, transcripts and recordings, statuses; nodes and lines.",
     Tag.MEDIATION: "调解案件:案件、当事人与协议,是外呼的对象。"
     "Mediation cases: parties and agreements that calls are about.",
+    Tag.ACCOUNTS: "账户:线路、话术、规则与任务的所有者,可以有子账户。"
+    "Accounts: who owns lines, scripts, rules and tasks; each can have sub accounts.",
+    Tag.CALL_TASKS: "外呼任务:新建任务所需的一切——呼叫时间、线路、话术组、转接组、重呼规则、意向分析。"
+    "Call tasks: everything that they are made of: hours, lines, scripts, bridge groups, redials, analysts.",
     Tag.CALENDAR: "日历:法定节假日与调休,在内置数据之上补充或覆盖。"
     "Calendar: statutory holidays and working weekends, added to or instead of the built-in data.",
     Tag.OPERATION: "运行:存活、就绪与指标。Operation: liveness, readiness and metrics.",

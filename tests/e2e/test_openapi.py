@@ -11,6 +11,8 @@ import httpx2
 import pytest
 from fastapi import FastAPI
 
+from app.services.agent.demonstration import ACCOUNT, SUB_ACCOUNT
+from tests.agent import WORKDAY, post
 from tests.cases import make_case, party
 from tests.e2e.service import PATIENCE, Service, migrated_database, running
 from tests.helpers import add_contact
@@ -19,6 +21,7 @@ HAN = re.compile(r"[\u4e00-\u9fff]")
 LATIN = re.compile(r"[A-Za-z]{3}")
 KEY = "a-key-of-this-test"
 MAKES_WHAT_IT_NAMES = {"PUT /api/calendar/{year}"}
+ENVELOPE = {"code", "status", "message", "data"}
 OPERATION = {"/healthz", "/readyz", "/metrics"}
 """Paths for machines that watch the service: they have no client errors and no input."""
 
@@ -101,6 +104,16 @@ checks.positive_data_acceptance.enabled = false   # the dates are those of the y
 
 [[operations]]
 include-path-regex = "/(chats|calls)/stream$"
+include-path-regex = "^/agent-api/.*/(dial-time-group|caller-line|auto-recycle-rule|outbound-group|bridge-group)"
+# Hours do not overlap, a line ends after it begins, 50 redials in all, lines and seats are the account's own.
+checks.positive_data_acceptance.enabled = false
+
+[[operations]]
+include-path-regex = "^/agent-api/.*/llm-intention-config"
+checks.positive_data_acceptance.enabled = false   # 0.0 is an integer to JSON Schema; here numbers are strict
+
+[[operations]]
+include-path-regex = "/(chats|calls)/stream$"
 enabled = false                                    # never ends
 
 [[operations]]
@@ -142,6 +155,11 @@ async def fill(client: httpx2.AsyncClient) -> None:
     enrolled = await client.post("/api/followup-enrollments", json={"contact_ids": people[:2]})
     assert enrolled.json()["enrolled"] == 2
     await make_case(client, "202601281644031088", parties=[party("2303191513081131", phone="13912349001")])
+    await post(client, "", user_id=ACCOUNT, name="测试账户")
+    await post(client, f"/{ACCOUNT}/sub-user", user_id=SUB_ACCOUNT, name="测试子账户")
+    for kind in ("customer-service", "bridge-group", "auto-recycle-rule", "llm-intention-config"):
+        await post(client, f"/{ACCOUNT}/{kind}", name="测试")
+    await post(client, f"/{ACCOUNT}/dial-time-group", content=WORKDAY)
 
 
 async def test_the_service_does_what_its_document_says(server_url: str, tmp_path: Path) -> None:
@@ -187,7 +205,7 @@ async def refuses_without_the_key(service: Service, document: dict[str, Any]) ->
                     assert (answer.status_code, answer.json()["rc"]) == (200, 1), (method, path, headers)
                     continue
                 assert answer.status_code == 401, (method, path, headers)
-                assert set(answer.json()) in ({"detail"}, {"rc", "error"}, {"code", "message", "data"}), path
+                assert set(answer.json()) in ({"detail"}, {"rc", "error"}, {"code", "message", "data"}, ENVELOPE), path
                 assert "Bearer" in answer.headers["www-authenticate"], path
 
 
@@ -275,6 +293,24 @@ def assert_refusals_of_outbound(name: str, operation: dict[str, Any]) -> None:
     assert "Retry-After" in operation["responses"]["503"]["headers"], name
 
 
+def assert_refusals_of_agent(name: str, operation: dict[str, Any]) -> None:
+    """Errors are ``{code, status, message, data: null}``."""
+    statuses = set(operation["responses"])
+    assert {"401", "403", "413", "422", "500", "503", "507"} <= statuses, name
+    assert any(status.startswith("2") for status in statuses), name
+    assert ("{" in name) <= ("404" in statuses), name
+    assert ("DELETE" in name) <= ("409" in statuses), name
+    for status in statuses:
+        response = operation["responses"][status]
+        assert is_bilingual(response["description"]) or status < "400", (name, status)
+        if status >= "400":
+            content = response["content"]["application/json"]
+            example = {"code": int(status), "status": "error", "data": None}
+            assert content["example"] == example | {"message": content["example"]["message"]}, (name, status)
+            assert content["schema"] == {"$ref": "#/components/schemas/AgentRefusal"}, (name, status)
+    assert "Retry-After" in operation["responses"]["503"]["headers"], name
+
+
 async def test_every_operation_documents_what_can_go_wrong(document: dict[str, Any]) -> None:
     for name, operation in operations(document):
         if name.partition(" ")[2] in OPERATION:
@@ -284,6 +320,9 @@ async def test_every_operation_documents_what_can_go_wrong(document: dict[str, A
             continue
         if " /api/v1/outbound-bot" in name or " /api/v1/mediation" in name:
             assert_refusals_of_outbound(name, operation)
+            continue
+        if " /agent-api" in name:
+            assert_refusals_of_agent(name, operation)
             continue
         statuses = set(operation["responses"])
         assert {"401", "403", "413", "422", "500", "503"} <= statuses, name

@@ -1,6 +1,24 @@
 """What a call is: its statuses, what an ended attempt means, when to ask the provider again."""
 
 from app.domain.calls.outcomes import Outcome, outcome_of
-from app.domain.calls.statuses import Action, JobStatus, NumberStatus, Speaker, TaskStatus
+from app.domain.calls.statuses import (
+    NOT_REDIALLED,
+    NUMBER_STATUS_TEXTS,
+    Action,
+    JobStatus,
+    NumberStatus,
+    Speaker,
+    TaskStatus,
+)
 
-__all__ = ["Action", "JobStatus", "NumberStatus", "Outcome", "Speaker", "TaskStatus", "outcome_of"]
+__all__ = [
+    "NOT_REDIALLED",
+    "NUMBER_STATUS_TEXTS",
+    "Action",
+    "JobStatus",
+    "NumberStatus",
+    "Outcome",
+    "Speaker",
+    "TaskStatus",
+    "outcome_of",
+]

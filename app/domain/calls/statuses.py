@@ -93,6 +93,8 @@ NUMBER_STATUS_TEXTS: dict[NumberStatus, str] = {
     NumberStatus.BLOCKED: "黑名单",
     NumberStatus.SHIELDED_BY_USER: "用户屏蔽",
 }
+NOT_REDIALLED = frozenset({NumberStatus.ANSWERED, NumberStatus.BLOCKED, NumberStatus.SHIELDED_BY_USER})
+"""Who was reached, or does not want to be: no rule has them called again."""
 
 
 class Speaker(StrEnum):

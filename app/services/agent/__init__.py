@@ -1,0 +1,1 @@
+"""Accounts, what they own, and what a new task can be made of."""
