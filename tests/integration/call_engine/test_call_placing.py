@@ -188,7 +188,7 @@ async def waiting_for_its_turn(
     for one in held:
         await one.__aenter__()
     task = asyncio.create_task(call(client, case))
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while not await value(app.state.context.database, "SELECT count(*) FROM outbound_call"):  # noqa: ASYNC110
             await asyncio.sleep(0.01)
     return task, held
@@ -274,7 +274,7 @@ async def test_a_call_that_waited_until_the_hours_ended_waits_for_the_next_ones(
         for _ in range(2):
             await held.enter_async_context(desk.request())
         task = asyncio.create_task(call(client, case, auto=auto, person="K-1-a"))
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while not await value(database, "SELECT count(*) FROM outbound_call"):  # noqa: ASYNC110 - a row
                 await asyncio.sleep(0.01)
         clock.advance(timedelta(seconds=10))
@@ -304,7 +304,7 @@ async def test_the_hours_are_asked_after_the_locks(
     async with database.transaction() as connection:
         await connection.execute("SELECT 1 FROM caller_line FOR UPDATE")
         task = asyncio.create_task(call(client, case))
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while not await connection.fetchval("SELECT count(*) FROM pg_locks WHERE NOT granted"):  # noqa: ASYNC110
                 await asyncio.sleep(0.01)
         clock.advance(timedelta(minutes=1))
@@ -354,7 +354,7 @@ async def test_an_index_has_the_last_word(client: httpx2.AsyncClient, database: 
             E164,
         )
         task = asyncio.create_task(call(client, case))
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while not await connection.fetchval("SELECT count(*) FROM pg_locks WHERE NOT granted"):  # noqa: ASYNC110
                 await asyncio.sleep(0.01)
     (item,) = await task

@@ -65,7 +65,7 @@ async def test_who_answers_while_another_batch_is_on_its_way_is_not_written_to(w
     world.gateway.default = Reply(wait_for=release)
     world.clock.advance(MOMENT)
     await world.dispatcher.tick()
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while await value(world.database, "SELECT count(*) FROM follow_up_record") < len(people):  # noqa: ASYNC110 - bounded, and seldom long
             await asyncio.sleep(0.01)
         waiting = sorted(set(people) - set(world.gateway.per_contact))
