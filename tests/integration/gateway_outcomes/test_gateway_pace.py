@@ -56,7 +56,7 @@ async def test_never_more_are_under_way_than_the_setting_says(world: World, cont
 
 async def test_who_answers_while_another_batch_is_on_its_way_is_not_written_to(world: World, context: Context) -> None:
     """The second batch was reserved long ago when its turn comes."""
-    context.http._timeout = timedelta(seconds=30)
+    context.http._timeout = timedelta(minutes=10)
     config = await make_config(world.client)
     await add_script(world.client, config, day=1, content="第一天", hours=0)
     people = await world.add_people(LANES * FIRST_BATCH)
