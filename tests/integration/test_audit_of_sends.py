@@ -103,7 +103,7 @@ async def test_the_row_is_there_before_the_message_leaves(world: World, contact:
     world.gateway.default = Reply(wait_for=answering)
     await world.deliver_by(url=world.gateway.url, secret=SECRET)
     await world.dispatcher.tick()
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while not world.gateway.arrivals:  # noqa: ASYNC110 - bounded, and seldom long
             await asyncio.sleep(0.01)
     seen = await trail(world, contact)

@@ -205,7 +205,7 @@ async def test_a_call_on_its_way_is_given_up_as_soon_as_it_is_placed(
     made = await make_case(scripted, parties=[party("p", "王小明", PHONE)])
     left, arrives = on_its_way
     task = asyncio.create_task(call(scripted, made))
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         await left.wait()
     (row,) = await rows(database, "SELECT job_id, contact_id FROM outbound_call")
     if way == "cancelled":
@@ -274,7 +274,7 @@ async def test_a_call_given_up_before_it_left_is_cancelled(
         for _ in range(service.state.context.settings.call_concurrency):
             await held.enter_async_context(service.state.desk.request())
         task = asyncio.create_task(call(scripted, made))
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while (job_id := await value(database, "SELECT max(job_id) FROM outbound_call")) is None:  # noqa: ASYNC110
                 await asyncio.sleep(0.01)
             asked = asyncio.create_task(cancel(scripted, job_id))

@@ -133,7 +133,7 @@ async def locked(request: pytest.FixtureRequest, database: Database) -> AsyncIte
         yield [row["id"] for row in held]
 
 
-# For a gateway a claim locks enrollments only; what follows is in test_gateway_outcomes.
+# For a gateway a claim locks enrollments only; what follows is in test_gateway_last_look.
 @pytest.mark.usefixtures("crowd")
 @pytest.mark.parametrize(
     ("kind", "locked"),

@@ -156,7 +156,7 @@ async def test_no_row_is_held_while_it_is_asked(world: World, contact: int) -> N
     world.gateway.inbox = lambda _user, _after: Reply(body=inbox().body, wait_for=answering)
     await world.dispatcher.sweep()
     await world.dispatcher.tick()
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while not world.gateway.inbox_asked:  # noqa: ASYNC110 - bounded, and seldom long
             await asyncio.sleep(0.01)
         await assert_nobody_holds(world, contact)
@@ -191,7 +191,7 @@ async def test_a_process_that_dies_while_it_asks_leaves_nothing_half_done(
     world.gateway.inbox = lambda _user, _after: fake.HANG
     await world.dispatcher.sweep()
     await world.dispatcher.tick()
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while not world.gateway.inbox_asked:  # noqa: ASYNC110 - bounded, and seldom long
             await asyncio.sleep(0.01)
     for state in world.dispatcher._bots.values():

@@ -151,7 +151,7 @@ async def test_and_so_it_is_while_it_waits_for_its_turn(world: World, contact: i
     await value(world.database, "UPDATE bot SET next_slot_at = $1 WHERE id = 1", slot)
     await world.dispatcher.sweep()
     await world.dispatcher.tick()
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while await world.statuses(contact) != ["reserved"]:  # noqa: ASYNC110 - bounded, and seldom long
             await asyncio.sleep(0.01)
         await do(world, contact, what)
@@ -215,7 +215,7 @@ async def waiting_by_hand(world: World, contact: int) -> asyncio.Task[httpx2.Res
     await value(world.database, "UPDATE bot SET next_slot_at = $1 WHERE id = 1", slot)
     body = {"contact_id": contact, "content": "手写"}
     sending = asyncio.create_task(world.client.post("/api/followup-records/send", json=body))
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while await world.statuses(contact) != ["reserved"]:  # noqa: ASYNC110 - bounded, and seldom long
             await asyncio.sleep(0.01)
     return sending

@@ -41,9 +41,10 @@ def folder(tmp_path: Path) -> Path:
     [("true", 1, "2 failed, 1 passed, 1 skipped"), ("", 0, "1 passed, 3 skipped")],
 )
 def test_what_lacks_is_skipped_with_its_reason_and_fails_on_ci(folder: Path, ci: str, code: int, counts: str) -> None:
+    settings = {"CI": ci, "HUIYIN_TEST_NO_BROWSER": "1", "PYTHONPATH": str(ROOT), "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
     done = subprocess.run(
         [sys.executable, "-m", "pytest", "-ra", "-p", "no:cacheprovider", str(folder)],
-        env=os.environ | {"CI": ci, "HUIYIN_TEST_NO_BROWSER": "1", "PYTHONPATH": str(ROOT)},
+        env=os.environ | settings,
         cwd=folder,
         capture_output=True,
         text=True,

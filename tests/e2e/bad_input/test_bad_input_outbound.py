@@ -9,7 +9,7 @@ import pytest
 from app.repositories.database import Database
 from tests.cases import CASES, OUTBOUND, add_call, make_case, party
 from tests.conftest import START
-from tests.e2e.test_bad_input import BLANK, HOLE, JSON, NOT_FLAGS, NOT_INTEGERS, NOT_TEXT, UNSTORABLE, text
+from tests.e2e.bad_input.tables import BLANK, HOLE, JSON, NOT_FLAGS, NOT_INTEGERS, NOT_TEXT, UNSTORABLE, text
 from tests.people import everything
 
 INT4 = [each for each in NOT_INTEGERS if each != "-1"] + [str(2**31), str(-(2**31) - 1)]
