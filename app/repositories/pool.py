@@ -83,27 +83,37 @@ class HandOffPool:
             self._open -= 1
         if self._open < self._size:
             return await self._open_one()
-        waiter: Waiter = asyncio.get_running_loop().create_future()
-        self._waiters.append(waiter)
-        try:
-            async with asyncio.timeout(wait_seconds):
-                handed = await self._handed(waiter)
-        except TimeoutError as error:
-            raise PoolBusyError("all connections to the database are in use") from error
+        handed = await self._wait(wait_seconds)
         if handed is None or handed.is_closed():  # a place, or one that broke on its way here
             return await self._open_one(reserved=True)
         return handed
 
-    async def _handed(self, waiter: Waiter) -> asyncpg.Connection | None:
+    async def _wait(self, seconds: float | None) -> asyncpg.Connection | None:
+        loop = asyncio.get_running_loop()
+        waiter: Waiter = loop.create_future()
+        self._waiters.append(waiter)
+        # Not asyncio.timeout: every request of a busy service waits here, and that costs four times as much.
+        timer = None if seconds is None else loop.call_later(seconds, self._give_up, waiter)
         try:
             return await waiter
         except asyncio.CancelledError:
-            # The caller's end or the time-out, perhaps in the very step of the loop in which a connection came.
-            if waiter.done() and not waiter.cancelled():
+            if waiter.cancelled():
+                self._forget(waiter)
+            elif waiter.exception() is None:  # in the very turn of the loop in which a connection came
                 self._return_after_cancel(waiter.result())
-            elif waiter in self._waiters:
-                self._waiters.remove(waiter)
             raise
+        finally:
+            if timer is not None:
+                timer.cancel()
+
+    def _give_up(self, waiter: Waiter) -> None:
+        if not waiter.done():
+            waiter.set_exception(PoolBusyError("all connections to the database are in use"))
+            self._forget(waiter)
+
+    def _forget(self, waiter: Waiter) -> None:
+        if waiter in self._waiters:
+            self._waiters.remove(waiter)
 
     async def _open_one(self, *, reserved: bool = False) -> asyncpg.Connection:
         if not reserved:

@@ -10,6 +10,7 @@ from typing import Any, cast
 
 import asyncpg
 import pytest
+from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
@@ -69,6 +70,7 @@ class Borrower:
             try:
                 assert link.lent == 1
                 assert link.is_open
+                assert not link.is_halfway
                 await self.done_with_it.wait()
             finally:
                 link.lent -= 1
@@ -78,14 +80,15 @@ class Borrower:
 class PoolMachine(RuleBasedStateMachine):
     """Borrowers of a small pool."""
 
-    @initialize(size=st.integers(1, 3))
-    def open(self, size: int) -> None:
+    @initialize(size=st.integers(1, 3), crowd=st.integers(0, 4))
+    def open(self, size: int, crowd: int) -> None:
         self.loop = SteppedLoop()
         self.size = size
         self.links: list[Link] = []
         self.is_away = False
         self.pool = HandOffPool(cast("Callable[[], Awaitable[asyncpg.Connection]]", self.connect), size, WAIT)
-        self.borrowers: list[Borrower] = []
+        self.borrowers = [Borrower(self.pool, self.loop, is_patient=False) for _ in range(size + crowd)]
+        self.turn(3)
 
     async def connect(self) -> Link:
         await asyncio.sleep(0)
@@ -124,17 +127,16 @@ class PoolMachine(RuleBasedStateMachine):
         self.who(data).task.cancel()
 
     @precondition(lambda self: self.have_some() and self.pool.waiting)
-    @rule(data=st.data(), is_given_first=st.booleans(), is_late=st.booleans())
-    def give_back_just_when_the_next_gives_up(self, data: st.DataObject, is_given_first: bool, is_late: bool) -> None:
+    @rule(data=st.data(), is_late=st.booleans(), turns=st.integers(0, 2))
+    def give_back_just_when_the_next_gives_up(self, data: st.DataObject, is_late: bool, turns: int) -> None:
         waiting = [borrower for borrower in self.borrowers if borrower.link is None]
-        if is_given_first:
-            self.give_back(data)
+        self.give_back(data)
+        for _ in range(turns):  # after one the connection is handed over, and its new owner has not run yet
+            self.loop.turn()
         if is_late:
             self.loop.now += WAIT
         else:
             data.draw(st.sampled_from(waiting)).task.cancel()
-        if not is_given_first:
-            self.give_back(data)
 
     @rule()
     def give_up_while_connecting(self) -> None:
@@ -178,7 +180,7 @@ class PoolMachine(RuleBasedStateMachine):
             return
         try:
             self.is_away = False
-            for _ in range(200):  # whoever waits is served in turn
+            for _ in range(60):  # whoever waits is served in turn
                 for borrower in self.borrowers:
                     borrower.done_with_it.set()
                 self.turn(1)
@@ -198,6 +200,7 @@ class PoolMachine(RuleBasedStateMachine):
 
 
 TestPool: Any = PoolMachine.TestCase
+TestPool.settings = settings(max_examples=200, stateful_step_count=30, report_multiple_bugs=False)
 
 
 async def test_first_come_first_served() -> None:
