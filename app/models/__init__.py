@@ -28,6 +28,16 @@ from app.models.faq import BotUserTally, FaqCategory, FaqEntry, FaqQuestion, See
 from app.models.followup import FollowUpConfig, FollowUpEnrollment, FollowUpScript
 from app.models.mediation import Mediation, MediationCase, MediationNode, MediationParty, MediationRecord
 from app.models.messages import ChatMessage, FollowUpRecord, RecordTally, RowTally
+from app.models.tasks import (
+    CallIntention,
+    CallNotice,
+    CallTask,
+    CallTaskLine,
+    CallTaskScript,
+    LineHold,
+    TaskImport,
+    TaskNumber,
+)
 
 __all__ = [
     "Account",
@@ -40,7 +50,12 @@ __all__ = [
     "BridgeGroupSeat",
     "CalendarYear",
     "CallEvent",
+    "CallIntention",
+    "CallNotice",
     "CallPoll",
+    "CallTask",
+    "CallTaskLine",
+    "CallTaskScript",
     "CallerLine",
     "ChatMessage",
     "Contact",
@@ -57,6 +72,7 @@ __all__ = [
     "FollowUpRecord",
     "FollowUpScript",
     "IdempotencyKey",
+    "LineHold",
     "LlmIntentionConfig",
     "Mediation",
     "MediationCase",
@@ -71,4 +87,6 @@ __all__ = [
     "RowTally",
     "Secret",
     "SeenSignature",
+    "TaskImport",
+    "TaskNumber",
 ]

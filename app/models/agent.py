@@ -23,6 +23,8 @@ class Account(Base):
     """``user_id`` on the wire."""
     parent_id: Mapped[str | None] = mapped_column(String(64), ForeignKey("account.id"))
     name: Mapped[str] = mapped_column(String(128))
+    notify_secret: Mapped[str | None] = mapped_column(String(128))
+    """``whsec_…``: signs what its tasks send to their ``call_notify_url``; made when first needed."""
     created_at: Mapped[CreatedAt]
     updated_at: Mapped[CreatedAt]
 
@@ -127,6 +129,8 @@ class BridgeGroupSeat(Base):
     )
     seat_id: Mapped[int] = mapped_column(BigInteger, ForeignKey("customer_service.id"), primary_key=True)
     position: Mapped[int] = mapped_column(SmallInteger)
+    talks: Mapped[int] = mapped_column(server_default=text("0"))
+    """How many talks of the group were passed on to it."""
 
 
 class AutoRecycleRule(Owned, Base):

@@ -70,6 +70,21 @@ class OutboundCall(Base):
         Index("ix_outbound_call_person_id_id", "person_id", "id", postgresql_where=text("person_id IS NOT NULL")),
         Index("ix_outbound_call_record_id", "record_id", postgresql_where=text("record_id IS NOT NULL")),
         Index("ix_outbound_call_contact_id_id", "contact_id", "id", postgresql_where=text("contact_id IS NOT NULL")),
+        Index("ix_outbound_call_task_id_id", "task_id", "id", postgresql_where=text("task_id IS NOT NULL")),
+        Index("ix_outbound_call_number_id_id", "number_id", "id", postgresql_where=text("number_id IS NOT NULL")),
+        Index(
+            "ix_outbound_call_active_task",
+            "task_id",
+            postgresql_where=text("ended_at IS NULL AND task_id IS NOT NULL"),
+        ),
+        # All that a task's summary counts, so that a million records are counted without reading their rows.
+        Index(
+            "ix_outbound_call_task_id_created_at",
+            "task_id",
+            "created_at",
+            postgresql_include=["number_status", "intention", "group_id", "line_id", "is_counted", "is_reached"],
+            postgresql_where=text("ended_at IS NOT NULL AND task_id IS NOT NULL"),
+        ),
         Index("ix_outbound_call_unknown", "id", postgresql_where=text("placement = 'unknown'")),
         Index(
             "ix_outbound_call_recording_due_at",
@@ -95,6 +110,12 @@ class OutboundCall(Base):
     party_id: Mapped[int | None] = mapped_column(BigInteger)
     person_id: Mapped[str | None] = mapped_column(String(64))
     record_id: Mapped[int | None] = mapped_column(BigInteger)
+    task_id: Mapped[int | None] = mapped_column(BigInteger)
+    number_id: Mapped[int | None] = mapped_column(BigInteger)
+    group_id: Mapped[int | None] = mapped_column(BigInteger)
+    """The group of scripts of a task's call."""
+    seat_id: Mapped[int | None] = mapped_column(BigInteger)
+    """The seat to whom a task's talk was passed on."""
     contact_id: Mapped[int | None] = mapped_column(BigInteger)
     phone: Mapped[str] = mapped_column(String(32))
     """E.164; after an erasure ``erased-`` and the call's id."""
@@ -106,6 +127,10 @@ class OutboundCall(Base):
     status: Mapped[str] = mapped_column(String(16), server_default="Scheduling")
     task_status: Mapped[int | None] = mapped_column(SmallInteger)
     """The provider's code of how the attempt ended, 0..32."""
+    number_status: Mapped[int | None] = mapped_column(SmallInteger)
+    """What a task's ended attempt says about its number, 0..12."""
+    intention: Mapped[int | None] = mapped_column(SmallInteger)
+    """What a task's talk says about the person, 1 (A) to 6 (F)."""
     is_counted: Mapped[bool] = mapped_column(server_default=text("true"))
     """Counts as an attempt on the person; false where the line or the provider was at fault."""
     is_reached: Mapped[bool] = mapped_column(server_default=text("false"))
