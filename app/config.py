@@ -15,8 +15,9 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 class TimeRange(BaseModel):
     """Hours of a day, ``H:MM`` or ``HH:MM``, the end not included."""
 
-    begin_time: Annotated[str, Field(pattern=r"^([01]?\d|2[0-3]):[0-5]\d$")]
-    end_time: Annotated[str, Field(pattern=r"^(([01]?\d|2[0-3]):[0-5]\d|24:00)$")]
+    # No \d: to Pydantic the digits of all scripts are digits.
+    begin_time: Annotated[str, Field(pattern=r"^([01]?[0-9]|2[0-3]):[0-5][0-9]$")]
+    end_time: Annotated[str, Field(pattern=r"^(([01]?[0-9]|2[0-3]):[0-5][0-9]|24:00)$")]
 
     @model_validator(mode="after")
     def _in_order(self) -> Self:

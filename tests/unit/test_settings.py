@@ -1,5 +1,7 @@
 """Settings that would leave somebody with less protection than they believe to have."""
 
+import json
+
 import pytest
 from pydantic import ValidationError
 
@@ -26,3 +28,18 @@ def test_a_public_address_has_a_scheme_and_a_host(monkeypatch: pytest.MonkeyPatc
         Settings()
     monkeypatch.setenv("HUIYIN_PUBLIC_URL", "https://huiyin.example.com")
     assert Settings().public_url == "https://huiyin.example.com"
+
+
+@pytest.mark.parametrize("begin", ["9:00", "09:00"])
+def test_hours_are_read(monkeypatch: pytest.MonkeyPatch, begin: str) -> None:
+    week = [{"week": 1, "times": [{"begin_time": begin, "end_time": "24:00"}]}]
+    monkeypatch.setenv("HUIYIN_DIAL_WINDOW", json.dumps(week))
+    assert Settings().dial_window[0].times[0].begin_time == begin
+
+
+@pytest.mark.parametrize("begin", ["９:00", "24:00", "9:60", "12:00"])
+def test_hours_that_no_clock_shows_are_refused(monkeypatch: pytest.MonkeyPatch, begin: str) -> None:
+    week = [{"week": 1, "times": [{"begin_time": begin, "end_time": "12:00"}]}]
+    monkeypatch.setenv("HUIYIN_DIAL_WINDOW", json.dumps(week))
+    with pytest.raises(ValidationError, match="begin_time"):
+        Settings()
