@@ -707,6 +707,7 @@ CREATE TABLE outbound_call (
     remark TEXT,
     conversations JSONB,
     created_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    left_at TIMESTAMP WITH TIME ZONE,
     placed_at TIMESTAMP WITH TIME ZONE,
     polled_at TIMESTAMP WITH TIME ZONE,
     gives_up_at TIMESTAMP WITH TIME ZONE NOT NULL,

@@ -194,6 +194,7 @@ def upgrade() -> None:
         sa.Column("remark", sa.Text(), nullable=True),
         sa.Column("conversations", postgresql.JSONB(astext_type=sa.Text()), nullable=True),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("left_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("placed_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("polled_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("gives_up_at", sa.DateTime(timezone=True), nullable=False),

@@ -140,6 +140,8 @@ class OutboundCall(Base):
     conversations: Mapped[list[dict[str, Any]] | None] = mapped_column(JSONB)
     """``{timestamp (ms), speaker, script, action}`` in the order of the talk."""
     created_at: Mapped[Moment]
+    left_at: Mapped[datetime | None]
+    """When the request with it was about to leave for the provider; a reserved call without it certainly never did."""
     placed_at: Mapped[datetime | None]
     polled_at: Mapped[datetime | None]
     """When the provider last told of it; of a call that is not over that of ``call_poll`` counts."""

@@ -71,21 +71,33 @@ _INSERT = """
     SELECT id, job_id FROM call
 """
 
-# What may have changed between the reservation and this moment: the person refused, was erased, the case moved on.
-_STILL_WANTED = """
-    SELECT c.id, CASE
-        WHEN c.cancel_requested_at IS NOT NULL OR c.phone LIKE 'erased-%' THEN 'cancelled'
-        WHEN (c.contact_id IS NOT NULL AND p.do_not_contact IS NOT FALSE)
-            OR EXISTS (SELECT FROM do_not_contact d WHERE d.kind = 'phone' AND d.value = c.phone)
-            THEN 'do_not_contact'
-        WHEN k.closed_at IS NOT NULL THEN 'case_closed'
-        WHEN c.mediation_id IS NOT NULL AND m.node_id IS DISTINCT FROM c.node_id THEN 'node_left'
-        END AS reason
-    FROM outbound_call c
-    LEFT JOIN contact p ON p.id = c.contact_id
-    LEFT JOIN mediation m ON m.id = c.mediation_id
-    LEFT JOIN mediation_case k ON k.id = m.case_id
-    WHERE c.id = ANY($1::bigint[]) AND c.placement = 'reserved' AND c.ended_at IS NULL AND c.created_at > $2
+# What may have changed between the reservation and this moment: the person refused, was erased, the case moved on. What
+# leaves is marked in the same statement, so that of a process that dies it is known what certainly never left.
+_LEAVE = """
+    WITH looked AS (
+        SELECT c.id, CASE
+            WHEN c.cancel_requested_at IS NOT NULL OR c.phone LIKE 'erased-%' THEN 'cancelled'
+            WHEN (c.contact_id IS NOT NULL AND p.do_not_contact IS NOT FALSE)
+                OR EXISTS (SELECT FROM do_not_contact d WHERE d.kind = 'phone' AND d.value = c.phone)
+                THEN 'do_not_contact'
+            WHEN k.closed_at IS NOT NULL THEN 'case_closed'
+            WHEN c.mediation_id IS NOT NULL AND m.node_id IS DISTINCT FROM c.node_id THEN 'node_left'
+            END AS reason
+        FROM outbound_call c
+        LEFT JOIN contact p ON p.id = c.contact_id
+        LEFT JOIN mediation m ON m.id = c.mediation_id
+        LEFT JOIN mediation_case k ON k.id = m.case_id
+        WHERE c.id = ANY($1::bigint[])
+    )
+    UPDATE outbound_call c SET left_at = CASE WHEN l.reason IS NULL THEN $3::timestamptz END
+    FROM looked l
+    WHERE c.id = l.id AND c.placement = 'reserved' AND c.left_at IS NULL AND c.ended_at IS NULL AND c.created_at > $2
+    RETURNING c.id, l.reason
+"""
+_LOCK_NEVER_LEFT = """
+    SELECT id FROM outbound_call
+    WHERE id = ANY($1::bigint[]) AND placement = 'reserved' AND left_at IS NULL AND ended_at IS NULL
+    ORDER BY id FOR NO KEY UPDATE
 """
 
 # What a provider confirmed is placed, whoever gave it up meanwhile; only what is certainly not there stays so. Told
@@ -214,14 +226,19 @@ async def reserve(
     return {row["job_id"]: row["id"] for row in rows}
 
 
-async def still_wanted(
-    connection: asyncpg.Connection, call_ids: Sequence[int], created_after: datetime
+async def leave(
+    connection: asyncpg.Connection, call_ids: Sequence[int], *, created_after: datetime, now: datetime
 ) -> dict[int, str | None]:
-    """Return, by id, why reserved calls may not be placed any more; None: they may.
+    """Mark reserved calls as leaving; returns, by id, why one may not be placed any more, None: it leaves.
 
     Those that are too old, or not reserved any more, are left out: they may not be placed either, for no one's reason.
     """
-    return {row["id"]: row["reason"] for row in await connection.fetch(_STILL_WANTED, call_ids, created_after)}
+    return {row["id"]: row["reason"] for row in await connection.fetch(_LEAVE, call_ids, created_after, now)}
+
+
+async def lock_never_left(connection: asyncpg.Connection, call_ids: Sequence[int]) -> list[int]:
+    """Lock those of these calls that are reserved and never left: no one can let them leave meanwhile."""
+    return [row["id"] for row in await connection.fetch(_LOCK_NEVER_LEFT, call_ids)]
 
 
 async def write_placed(

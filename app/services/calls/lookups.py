@@ -1,9 +1,9 @@
 """Calls of which nobody knows whether the provider took them: looked up by our reference, never placed again blindly.
 
-Here too come reserved calls whose process died: their lease ended. What the provider has is polled like any other. What
-it says that it does not have, long after anything could still be on its way, ends at once, so that its line is free: it
-stays unknown, counts, is listed for a person and is never placed again by itself, for a request may have left. All else
-stays unknown until the watchdog ends it the same way.
+Here too come reserved calls whose process died: their lease ended. Those that never left are given back. What the
+provider has is polled like any other. What it says that it does not have, long after anything could still be on its
+way, ends at once, so that its line is free: it stays unknown, counts, is listed for a person and is never placed again
+by itself, for a request may have arrived. All else stays unknown until the watchdog ends it the same way.
 """
 
 import asyncio
@@ -20,23 +20,30 @@ from app.repositories.calls import Row
 from app.services.calls.desk import Desk
 from app.services.calls.ending import Over, end_calls
 from app.services.calls.foreign import is_id
-from app.services.calls.placing import give_up, write_unknown
+from app.services.calls.placing import give_up, release, write_unknown
 from app.services.calls.refs import ref_of
+from app.services.calls.source import Release
 
 log = structlog.get_logger(__name__)
 
 _DIED = "the process ended before the provider's answer was known"
+_NEVER_LEFT = "the process ended before the call left for the provider"
 _NOT_THERE = "服务商查无此通话,未能确认是否呼出 (the provider does not have it; it is not known whether it was placed)"
 
 
 async def look_up(desk: Desk, rows: Sequence[Row]) -> None:
     """Ask the provider for calls that may have been placed, and write what it knows."""
     now = desk.context.clock.now()
-    died = [(row["id"], _DIED, now + desk.lease) for row in rows if row["placement"] == "reserved"]
+    died = [row["id"] for row in rows if row["placement"] == "reserved"]
     async with desk.context.database.transaction() as connection:
-        await write_unknown(connection, now, died)
-    answers = await asyncio.gather(*(_find(desk, row) for row in rows))
-    await _write(desk, list(zip(rows, answers, strict=True)))
+        never_left = await store.lock_never_left(connection, died)
+        await release(connection, desk, now, [Release(call_id, _NEVER_LEFT, None) for call_id in never_left])
+        await write_unknown(connection, now, [(call_id, _DIED, now + desk.lease) for call_id in died])
+    doubtful = [row for row in rows if row["id"] not in set(never_left)]
+    answers = await asyncio.gather(*(_find(desk, row) for row in doubtful))
+    await _write(desk, list(zip(doubtful, answers, strict=True)))
+    if never_left:
+        log.info("calls that never left were given back", calls=len(never_left))
 
 
 async def _find(desk: Desk, row: Row) -> Placed | DialerError | None:

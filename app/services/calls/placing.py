@@ -1,12 +1,12 @@
 """From a reserved row to the provider's answer: at most once, whatever dies when.
 
-Right before a call leaves, its row is read once more; a reservation that is half a lease old is not placed any more. A
-request to the provider ends within the other half. So at the end of the lease nothing of this process is on its way,
-and the provider can be asked what it has (``lookups.py``).
+Right before a call leaves, its row is read once more and marked; a reservation that is half a lease old is not placed
+any more. A request to the provider ends within the other half. So at the end of the lease nothing of this process is on
+its way: what was never marked goes back, and about the rest the provider can be asked (``lookups.py``).
 """
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import groupby
@@ -81,10 +81,7 @@ def _chunks(reserved: Sequence[Reserved]) -> list[Sequence[Reserved]]:
 async def _chunk(desk: Desk, reserved: Sequence[Reserved]) -> dict[int, Answered]:
     async with desk.request():
         half = desk.lease / 2
-        async with desk.context.database.connection() as connection:
-            now = desk.context.clock.now()
-            wanted = await store.still_wanted(connection, [item.call_id for item in reserved], now - half)
-        kept_back = {item.call_id: why for item in reserved if (why := _why_not(item, wanted, now)) is not None}
+        kept_back = await _let_leave(desk, reserved, half)
         leaving = [item for item in reserved if item.call_id not in kept_back]
         placements = await _ask(desk, leaving, half) if leaving else []
     outcomes: list[tuple[Reserved, Placement | Withdrawn]] = list(zip(leaving, placements, strict=True))
@@ -97,13 +94,22 @@ async def _chunk(desk: Desk, reserved: Sequence[Reserved]) -> dict[int, Answered
     return answered
 
 
-def _why_not(item: Reserved, wanted: Mapping[int, str | None], now: datetime) -> Withdrawn | None:
-    """Say why a reserved call may not leave now; None: it may."""
-    if item.call_id not in wanted:
-        return Withdrawn()
-    reason = wanted[item.call_id]
-    if reason is not None:
-        return Withdrawn(Reason(reason))
+async def _let_leave(desk: Desk, reserved: Sequence[Reserved], half: timedelta) -> dict[int, Withdrawn]:
+    """Mark reserved calls as leaving; returns, by call id, those that may not, and why."""
+    async with desk.context.database.connection() as connection:
+        now = desk.context.clock.now()
+        kept_back = {item.call_id: why for item in reserved if (why := _after_hours(item, now)) is not None}
+        ids = [item.call_id for item in reserved if item.call_id not in kept_back]
+        leaving = await store.leave(connection, ids, created_after=now - half, now=now)
+    for call_id in ids:
+        if call_id not in leaving:
+            kept_back[call_id] = Withdrawn()
+        elif (reason := leaving[call_id]) is not None:
+            kept_back[call_id] = Withdrawn(Reason(reason))
+    return kept_back
+
+
+def _after_hours(item: Reserved, now: datetime) -> Withdrawn | None:
     if item.dial.latest is None or now < item.dial.latest:
         return None
     opens_at = item.wanted.rules.opens_at

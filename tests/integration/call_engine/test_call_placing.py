@@ -194,6 +194,32 @@ async def waiting_for_its_turn(
     return task, held
 
 
+async def test_a_call_that_never_left_is_given_back_at_the_end_of_its_lease(
+    app: FastAPI,
+    client: httpx2.AsyncClient,
+    dialer: ScriptedDialer,
+    caller: Caller,
+    clock: ManualClock,
+    database: Database,
+) -> None:
+    """Even if the process is only slow: whose row went back is not placed by it any more."""
+    task, held = await waiting_for_its_turn(app, client, await one_party(client))
+    clock.advance(LEASE + timedelta(seconds=5))
+    await caller.polls()
+    await caller.idle()
+    row = await the_call(database)
+    assert (row["placement"], row["is_counted"], row["left_at"]) == ("not_placed", False, None)
+    planned = await the_round(database)
+    assert (planned["state"], planned["due_at"]) == ("planned", clock.now())
+    for one in held:
+        await one.__aexit__(None, None, None)
+    (item,) = await task
+    assert (item["errorCode"], dialer.dials) == (1001, [])
+    await pass_time(caller, clock, 5)
+    assert len(dialer.dials) == 1
+    assert await value(database, "SELECT count(*) FROM audit_entry WHERE action = 'call_unknown'") == 0
+
+
 @pytest.mark.parametrize("change", ["refuses", "listed", "erased", "closed", "moved", "late"])
 async def test_what_changed_after_the_reservation_still_counts(
     change: str,
