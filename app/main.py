@@ -1,6 +1,7 @@
 """The composition root: one function makes the whole service from its settings."""
 
 import asyncio
+import importlib
 import os
 import signal
 import threading
@@ -24,10 +25,8 @@ from app.ids import IdSource, RandomIds
 from app.jobs.runner import Runner
 from app.repositories.database import Database
 from app.routers import (
-    agent,
     bots,
     calendar,
-    chatbot,
     contact_records,
     contacts,
     docs,
@@ -37,21 +36,18 @@ from app.routers import (
     followup_scripts,
     health,
     messages,
-    outbound,
     protection,
     sends,
     webchat,
 )
 from app.routers.errors import install_error_handlers
+from app.routers.late import AGENT, CHATBOT, OUTBOUND
 from app.routers.middleware import middlewares
 from app.routers.openapi import complete_document, document_texts
 from app.services import demo
-from app.services.agent.demonstration import load_account
-from app.services.calls.demonstration import load_case
 from app.services.calls.desk import Desk
 from app.services.calls.opening import open_desk
 from app.services.chatbot.conversation import Conversations
-from app.services.chatbot.demonstration import load_faq
 from app.services.chatbot.doors import Doors
 from app.services.chatbot.knowledge import Knowledge
 from app.services.context import Context
@@ -61,12 +57,12 @@ from app.services.metrics import Metrics
 
 log = structlog.get_logger(__name__)
 
-# In this order a request looks for its route: what is asked most stands first. A `FamilyRouter` that is not meant costs
-# a microsecond, any other one a microsecond for each of its routes.
+# In this order a request looks for its route: what is asked most stands first. A `LateFamily` or `FamilyRouter` that is
+# not meant costs a microsecond, any other router a microsecond for each of its routes.
 _ROUTERS = (
     followup_records.router,
     followup_configs.router,
-    *chatbot.routers,
+    CHATBOT,
     followup_scripts.router,
     sends.router,
     enrollments.router,
@@ -76,8 +72,8 @@ _ROUTERS = (
     bots.router,
     messages.router,
     webchat.router,
-    *outbound.routers,
-    *agent.routers,
+    OUTBOUND,
+    AGENT,
     calendar.router,
     health.router,
     docs.router,
@@ -197,9 +193,7 @@ async def _begin(context: Context, runner: Runner | None, *, is_new: bool) -> No
     """
     try:
         if is_new:
-            await load_faq(context)
-            await load_case(context)
-            await load_account(context)
+            await importlib.import_module("app.services.demonstration").load_families(context)
             await demo.load_history(context)
     except Exception:  # without its history the demonstration is as good, and the scheduler must begin
         log.exception("the history of the demonstration could not be made")

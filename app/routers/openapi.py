@@ -1,12 +1,13 @@
 """What the OpenAPI document says about the service as a whole."""
 
+import importlib
 from http import HTTPStatus
 from typing import Any, Final
 
 from fastapi import FastAPI
 
+from app.routers import late
 from app.routers.access import OPEN, PROVEN
-from app.routers.agent.responses import refusal_schemas
 from app.routers.dialects import AgentDialect, ChatbotDialect, OutboundDialect, dialect_of
 from app.routers.responses import problem_schemas
 from app.routers.tags import tag_metadata
@@ -69,14 +70,14 @@ def complete_document(app: FastAPI) -> None:
     generate = app.openapi
 
     def openapi() -> dict[str, Any]:
+        late.load_all()
         document = generate()
         if "security" not in document:
             document["security"] = _SECURITY
             components = document.setdefault("components", {})
             components["securitySchemes"] = _SCHEMES
-            components["schemas"] = dict(
-                sorted((components["schemas"] | problem_schemas() | refusal_schemas()).items())
-            )
+            refusals = importlib.import_module("app.routers.agent.responses").refusal_schemas()
+            components["schemas"] = dict(sorted((components["schemas"] | problem_schemas() | refusals).items()))
             _mark_open(document["paths"])
             _drop_422(document["paths"])
             _show_null(document["paths"])

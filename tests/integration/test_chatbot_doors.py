@@ -14,6 +14,7 @@ from starlette.routing import BaseRoute
 from app.config import Settings
 from app.main import create_app
 from app.repositories.database import Database
+from app.routers import late
 from app.routers.access import SIGNED
 from app.routers.chatbot.door import SignedRoute
 from tests.chatbot import SignedClient, call, done, entry, signature
@@ -52,6 +53,7 @@ def signed_routes(routes: list[BaseRoute]) -> Iterator[APIRoute]:
 
 
 async def test_every_route_of_the_signed_door_asks_for_a_signature(real_app: FastAPI, database: Database) -> None:
+    late.load_all()
     routes = list(signed_routes(real_app.routes))
     assert len(routes) > 30
     assert all(isinstance(route, SignedRoute) for route in routes)

@@ -18,6 +18,7 @@ from app.config import Settings
 from app.errors import AppError, ConflictError, NotFoundError, TooManyRequestsError, UnavailableError
 from app.main import create_app
 from app.repositories.pool import PoolBusyError
+from app.routers import late
 from app.routers.database_errors import StorageFullError, meaning
 from app.routers.fixed_paths import FixedPaths
 
@@ -130,6 +131,7 @@ async def test_a_path_that_is_spelled_out_is_never_taken_for_an_id(
 
 
 async def test_the_paths_above_are_all_that_are_spelled_out_beside_an_id(app: FastAPI) -> None:
+    late.load_all()
     fixed = FixedPaths(app.routes)
     assert {path for path in app.openapi()["paths"] if fixed.instead_of("TRACE", path)} == {
         "/api/contacts/import",

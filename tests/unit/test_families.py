@@ -1,10 +1,17 @@
 """Routers that look at the beginning of a path before they look at their routes."""
 
+import asyncio
+import subprocess
+import sys
+from collections.abc import Iterable, Iterator
+
 import httpx2
 import pytest
 from fastapi import APIRouter, FastAPI
+from starlette.routing import BaseRoute, Route
 
 from app.routers.families import FamilyRouter
+from app.routers.late import FAMILIES, LateFamily
 
 
 @pytest.mark.parametrize(
@@ -31,3 +38,53 @@ async def test_it_answers_as_any_router_does(root_path: str, path: str, status: 
         async with httpx2.AsyncClient(transport=transport, base_url="http://localhost") as client:
             assert (await client.get(path)).status_code == status, kind
             assert (await client.post(path)).status_code in {405, 404, 307}
+
+
+async def test_a_late_family_is_imported_by_the_first_request_for_it() -> None:
+    family = LateFamily("tests.unit.late_example", "/late")
+    app = FastAPI()
+    app.include_router(family)
+    transport = httpx2.ASGITransport(app=app)
+    async with httpx2.AsyncClient(transport=transport, base_url="http://localhost") as client:
+        assert (await client.get("/other")).status_code == 404
+        assert not family.is_loaded
+        assert "tests.unit.late_example" not in sys.modules
+        assert (await client.get("/late/one")).json() == {"is": "one"}
+        assert family.is_loaded
+        assert (await client.get("/late/two")).status_code == 404
+        assert (await client.post("/late/one")).status_code == 405
+
+
+async def test_requests_at_once_load_a_family_once() -> None:
+    family = LateFamily("tests.unit.late_example", "/late")
+    await asyncio.gather(*(asyncio.to_thread(family.load) for _ in range(20)))
+    assert len(family.routes) == 1
+
+
+def test_a_start_imports_no_late_family() -> None:
+    """Nor what only they need; else a start takes their time and their memory."""
+    code = "import sys, app.serving; print(*(name for name in sys.modules if name.startswith('app.')))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    loaded = set(done.stdout.split())
+    assert "app.routers.late" in loaded
+    for family in ("chatbot", "outbound", "agent"):
+        assert {f"app.routers.{family}", f"app.schemas.{family}"}.isdisjoint(loaded), family
+
+
+def test_every_route_of_a_late_family_begins_as_its_family_does() -> None:
+    """One that does not would never be found."""
+    for family in FAMILIES:
+        family.load()
+        for route in walk(family.routes):
+            assert family.owns({"path": route.path}), route.path
+            others = [other for other in FAMILIES if other is not family and other.owns({"path": route.path})]
+            assert others == [], route.path
+
+
+def walk(routes: Iterable[BaseRoute]) -> Iterator[Route]:
+    for route in routes:
+        inner = getattr(route, "original_router", None)
+        if inner is not None:
+            yield from walk(inner.routes)
+        elif isinstance(route, Route):
+            yield route

@@ -8,6 +8,7 @@ from starlette.middleware import Middleware
 
 from app.config import Settings
 from app.routers.access import Access, AccessMiddleware
+from app.routers.late import LateMiddleware
 from app.routers.middleware.access_log import AccessLogMiddleware
 from app.routers.middleware.barrier import BarrierMiddleware
 from app.routers.middleware.body_limit import BodyLimitMiddleware
@@ -25,6 +26,7 @@ def middlewares(settings: Settings, metrics: Metrics) -> list[Middleware]:
         Middleware(SecurityHeadersMiddleware),
         Middleware(BarrierMiddleware),
         Middleware(AccessMiddleware, access=Access(settings)),
+        Middleware(LateMiddleware),
         Middleware(UrlMiddleware),
         Middleware(BodyLimitMiddleware, limit=settings.max_body_bytes),
     ]

@@ -5,6 +5,7 @@ from urllib.parse import unquote_to_bytes
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.errors import InvalidInputError
+from app.routers import late
 from app.routers.dialects import dialect_of, is_follow_up
 from app.routers.errors import method_not_allowed
 from app.routers.fixed_paths import FixedPaths
@@ -19,7 +20,7 @@ class UrlMiddleware:
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
-        self._fixed: FixedPaths | None = None
+        self._fixed: tuple[int, FixedPaths] | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Refuse the request or pass it on with its URL mended."""
@@ -40,9 +41,10 @@ class UrlMiddleware:
         await self._app(scope, receive, send)
 
     def _fixed_paths(self, scope: Scope) -> FixedPaths:
-        if self._fixed is None:  # the routes are complete when the first request comes
-            self._fixed = FixedPaths(scope["app"].routes)
-        return self._fixed
+        # Complete for whatever families are there; that of this request is.
+        if self._fixed is None or self._fixed[0] != late.loaded():
+            self._fixed = late.loaded(), FixedPaths(scope["app"].routes)
+        return self._fixed[1]
 
 
 def _is_text(quoted: bytes) -> bool:
