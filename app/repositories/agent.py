@@ -47,7 +47,7 @@ _KINDS: tuple[type[Property], ...] = (
     OutboundGroup,
 )
 # What is only marked as deleted, because calls still name it.
-_STILL_THERE: dict[type[Property], ColumnElement[bool]] = {
+_STILL_THERE: dict[object, ColumnElement[bool]] = {
     CallTask: CallTask.deleted_at.is_(None),
     OutboundGroup: OutboundGroup.deleted_at.is_(None),
 }

@@ -40,9 +40,9 @@ _CSV_BODY: dict[str, Any] = {
     description="边上传边导入:表头须有 phone/手机号 列,name/姓名 为姓名,其余列为话术变量;只有一列号码时可省略表头。"
     "每 1,000 行写入一次,有误的行按行号报告,其余照常导入;任务中已有的号码计为重复。\n\n"
     "`curl -H 'Content-Type: text/csv' --data-binary @numbers.csv …/task/1/number/import`\n\n"
-    "Imports as it arrives. The header has a column phone and may have name; the others are words for the script. A file "
-    "of phones alone needs no header. Lines are written 1,000 at a time; broken ones are reported by number and all "
-    "others imported; numbers that the task has already count as duplicates.",
+    "Imports as it arrives. The header has a column phone and may have name; the others are words for the script. A "
+    "file of phones alone needs no header. Lines are written 1,000 at a time; broken ones are reported by number and "
+    "all others imported; numbers that the task has already count as duplicates.",
     response_model=Envelope[ImportOut],
     responses=refusals(HTTPStatus.NOT_FOUND),
     openapi_extra=_CSV_BODY,
