@@ -99,7 +99,7 @@ async def test_a_task_is_shown_as_it_was_given(client: httpx2.AsyncClient, datab
 async def test_what_is_not_given_has_defaults_and_stays(client: httpx2.AsyncClient) -> None:
     group = (await add_group(client))["id"]
     made = await post(client, "/u-1/task", name="最少", destination_extension=group)
-    extras = {
+    extras: dict[str, Any] = {
         "start_time": None,
         "stop_time": None,
         "line": [],
@@ -157,7 +157,13 @@ async def test_nothing_of_another_account_is_taken(client: httpx2.AsyncClient) -
     await add_account(client, "u-2")
     group = (await add_group(client, "u-2"))["id"]
     good = {"name": "任务", "destination_extension": group}
-    for name in ("destination_extension", "dial_time_id", "bridge_group_id", "auto_recycle_rule_id", "llm_intention_id"):
+    for name in (
+        "destination_extension",
+        "dial_time_id",
+        "bridge_group_id",
+        "auto_recycle_rule_id",
+        "llm_intention_id",
+    ):
         answer = await client.post(f"{AGENT}/u-2/task", json=good | {name: theirs[name]})
         assert answer.status_code == 422, name
         assert answer.json()["message"].startswith(f"{name}: ")
@@ -257,7 +263,8 @@ async def test_what_could_never_dial_is_not_started(client: httpx2.AsyncClient, 
     line = await add_line(client)
     silent, spoken = await add_group(client, name="无线话术"), await add_group(client, caller_lines=[line])
     compared = [{"id": silent["id"]}, {"id": spoken["id"]}]
-    for fields in ({}, {"script_groups": compared}):
+    choices: tuple[dict[str, Any], ...] = ({}, {"script_groups": compared})
+    for fields in choices:
         task = await add_task(client, destination_extension=silent["id"], **fields)
         answer = await client.post(f"{TASK}/{task['id']}/start")
         assert (answer.status_code, answer.json()["code"]) == (409, 409)
@@ -279,7 +286,11 @@ async def test_why_a_task_waits(client: httpx2.AsyncClient, database: Database, 
             "UPDATE call_task SET status = 3, due_at = $1", clock.now() + timedelta(hours=14, minutes=30)
         )
     told = await shown(client, task["id"])
-    assert (told["status_str"], told["wait_reason"], told["wait_until"]) == ("等待中", "start_time", "2026-03-06 09:00:00")
+    assert (told["status_str"], told["wait_reason"], told["wait_until"]) == (
+        "等待中",
+        "start_time",
+        "2026-03-06 09:00:00",
+    )
     clock.advance(timedelta(hours=14, minutes=30))
     told = await shown(client, task["id"])
     assert (told["wait_reason"], told["wait_reason_str"]) == ("outside_window", "不在呼叫时间内")
@@ -365,7 +376,7 @@ async def test_deleting(client: httpx2.AsyncClient, app: FastAPI, database: Data
         await connection.execute("UPDATE outbound_call SET ended_at = created_at WHERE id = $1", call["id"])
     assert (await client.delete(f"{TASK}/{task['id']}")).json()["message"] == "删除成功"
     for method, path in (("GET", ""), ("DELETE", ""), ("PUT", ""), ("GET", "/number"), ("POST", "/start")):
-        body = {} if method == "PUT" else None
+        body: dict[str, Any] | None = {} if method == "PUT" else None
         answer = await client.request(method, f"{TASK}/{task['id']}{path}", json=body)
         assert answer.status_code == 404, (method, path)
     assert await value(database, "SELECT count(*) FROM call_task WHERE deleted_at IS NOT NULL") == 1
