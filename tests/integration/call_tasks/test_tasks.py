@@ -14,6 +14,7 @@ from app.repositories.database import Database
 from app.services.dispatch.dispatcher import Dispatcher
 from tests.agent import AGENT, WORKDAY, add_account, add_group, add_line, add_numbers, add_seat, add_sub, add_task, post
 from tests.cases import add_call
+from tests.integration.test_task_init import statements
 from tests.people import rows, value
 
 TASK = f"{AGENT}/u-1/task"
@@ -210,6 +211,19 @@ async def test_a_list_counts_exactly_and_filters(client: httpx2.AsyncClient, dat
         assert (await client.get(f"{TASK}?{query}")).status_code == 422, query
 
 
+async def test_a_list_takes_the_same_effort_however_long_it_is(client: httpx2.AsyncClient, app: FastAPI) -> None:
+    body = await whole(client)
+    seen = []
+    for number in (1, 4):
+        for _ in range(number):
+            task = await post(client, "/u-1/task", **body)
+            await add_numbers(client, task["id"], "13900009001")
+        with statements(app) as asked:
+            await client.get(TASK)
+        seen.append(len(asked))
+    assert seen[0] == seen[1]
+
+
 async def test_a_sub_account_has_its_own_tasks(client: httpx2.AsyncClient) -> None:
     await add_sub(client)
     theirs = await add_task(client, "s-1")
@@ -301,6 +315,29 @@ async def test_two_who_start_at_once(client: httpx2.AsyncClient, database: Datab
     answers = await asyncio.gather(*(client.post(f"{TASK}/{task['id']}/start") for _ in range(6)))
     assert {(answer.status_code, answer.json()["data"]["status"]) for answer in answers} == {(200, 2)}
     assert await value(database, "SELECT count(*) FROM call_task WHERE status = 2 AND due_at IS NOT NULL") == 1
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [("PUT", "", 409), ("DELETE", "", 409), ("POST", "/start", 200), ("POST", "/stop", 200)],
+)
+async def test_writers_wait_for_who_holds_the_task(
+    client: httpx2.AsyncClient, database: Database, clock: ManualClock, method: str, path: str, status: int
+) -> None:
+    """The dialer holds a task while it reserves calls; what it wrote is seen by whoever waited."""
+    task = await add_task(client)
+    waiting = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+    async with database.transaction() as connection:
+        await connection.fetchrow("SELECT FROM call_task WHERE id = $1 FOR SHARE", task["id"])
+        body = {"name": "改"} if method == "PUT" else None
+        writing = asyncio.create_task(client.request(method, f"{TASK}/{task['id']}{path}", json=body))
+        while not await value(database, waiting):
+            assert not writing.done()
+        await connection.execute("UPDATE call_task SET status = 3, due_at = $1", clock.now())
+    answer = await writing
+    assert answer.status_code == status, answer.text
+    assert status == 200 or answer.json() == STARTED
+    assert (await shown(client, task["id"]))["status"] == (1 if path == "/stop" else 3)
 
 
 async def test_a_start_while_it_is_changed(client: httpx2.AsyncClient) -> None:
