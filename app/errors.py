@@ -51,6 +51,12 @@ class ConflictError(AppError):
     code = "conflict"
 
 
+class TaskStartedError(ConflictError):
+    """A started task is not changed; the agent family has a number of its own for that."""
+
+    code = "task_started"
+
+
 class UnauthorizedError(AppError):
     """The caller did not prove who it is."""
 

@@ -64,6 +64,7 @@ class Runner:
             "sweep": _Entry(passes.sweep, 30.0),
             "lost_sends": _Entry(passes.lost_sends, 30.0),
             "tombstones": _Entry(passes.tombstones, 600.0),
+            "deleted_tasks": _Entry(passes.deleted_tasks, 30.0),
             "fold": _Entry(passes.fold, 15.0),
             "calendar": _Entry(passes.calendar, 600.0),
             "forget": _Entry(passes.forget, 600.0),

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 from fastapi.responses import JSONResponse
 
-from app.errors import AppError
+from app.errors import AppError, TaskStartedError
 
 _NOT_JSON = "请求体不是有效的 JSON (the body is not valid JSON)"
 
@@ -83,18 +83,20 @@ class OutboundDialect:
 class AgentDialect:
     """``{code, status: "error", message, data: null}``."""
 
+    _CODES = {TaskStartedError.code: 6007}  # noqa: RUF012 - never written to
+
     def error(self, error: AppError) -> JSONResponse:
-        """Answer with the error's status, the same number in ``code``."""
+        """Answer with the error's status, the same number in ``code`` unless the error has one of its own."""
         message = f"{_place(error.field)}: {error.message}" if error.field else error.message
-        return self._answer(error.status, message, _headers(error))
+        code = self._CODES.get(error.code, int(error.status))
+        body = {"code": code, "status": "error", "message": message, "data": None}
+        return JSONResponse(body, int(error.status), _headers(error))
 
     def validation(self, problems: Sequence[Problem]) -> JSONResponse:
         """Answer 422 with a message that names every field."""
-        return self._answer(HTTPStatus.UNPROCESSABLE_ENTITY, sentence(problems), {})
-
-    def _answer(self, status: HTTPStatus, message: str, headers: dict[str, str]) -> JSONResponse:
-        body = {"code": int(status), "status": "error", "message": message, "data": None}
-        return JSONResponse(body, int(status), headers)
+        status = HTTPStatus.UNPROCESSABLE_ENTITY
+        body = {"code": int(status), "status": "error", "message": sentence(problems), "data": None}
+        return JSONResponse(body, int(status))
 
 
 class ChatbotDialect:

@@ -4,16 +4,22 @@ from app.routers.agent import (
     accounts,
     bridge_groups,
     dial_times,
+    imports,
     intentions,
     lines,
+    numbers,
     outbound_groups,
     rules,
     seats,
     task_init,
+    tasks,
 )
 
 routers = (
     task_init.router,
+    imports.router,
+    numbers.router,
+    tasks.router,
     lines.router,
     dial_times.router,
     outbound_groups.router,
