@@ -2,6 +2,7 @@
 
 import asyncio
 from datetime import timedelta
+from typing import Any
 
 import httpx2
 import pytest
@@ -101,7 +102,7 @@ async def test_redials_that_are_due_go_before_numbers_that_were_never_dialled(
     client: httpx2.AsyncClient, dialer: ScriptedDialer, caller: Caller, clock: ManualClock, database: Database
 ) -> None:
     world = await add_world(client)
-    fields = {"maximumcall": 1, "redial_interval": 1, "redial_max_times": 1, "redial_statuses": [4]}
+    fields: dict[str, Any] = {"maximumcall": 1, "redial_interval": 1, "redial_max_times": 1, "redial_statuses": [4]}
     task = await add_task(database, world, **fields)
     given = phones(20)
     await add_numbers(database, task, given)
@@ -249,7 +250,7 @@ async def test_scripts_by_weight_stay_with_their_number(
 ) -> None:
     world = await add_world(client, call_line=200)
     other = await add_group(client, caller_lines=[world.line], script_id="agreement")
-    fields = {"redial_interval": 1, "redial_max_times": 2, "redial_statuses": [4]}
+    fields: dict[str, Any] = {"redial_interval": 1, "redial_max_times": 2, "redial_statuses": [4]}
     task = await add_task(database, world, scripts={world.group: 1, other["id"]: 3}, **fields)
     await add_numbers(database, task, phones(100))
     for phone in phones(100):
@@ -425,7 +426,7 @@ async def test_the_cap_of_a_number_is_shared_with_mediation_calls_and_only_delay
     first = clock.now()
     await call(client, case, auto=1, person="a")
     await pass_time(caller, clock, 600, step=60)
-    fields = {"redial_interval": 10, "redial_max_times": 9, "redial_statuses": [4]}
+    fields: dict[str, Any] = {"redial_interval": 10, "redial_max_times": 9, "redial_statuses": [4]}
     task = await add_task(database, world, **fields)
     await add_numbers(database, task, [phone])
     await start(database, task, clock.now())

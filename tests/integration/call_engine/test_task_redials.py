@@ -50,7 +50,7 @@ async def run(
 async def test_the_tasks_own_redials(
     client: httpx2.AsyncClient, dialer: ScriptedDialer, caller: Caller, clock: ManualClock, database: Database
 ) -> None:
-    fields = {"redial_interval": 10, "redial_max_times": 2, "redial_statuses": [4, 8]}
+    fields: dict[str, Any] = {"redial_interval": 10, "redial_max_times": 2, "redial_statuses": [4, 8]}
     task = await run(client, database, dialer, clock, NO_ANSWER, **fields)
     await pass_time(caller, clock, 300, step=5)
     dialer.fates[PHONE] = BUSY
@@ -79,7 +79,7 @@ async def test_a_rule_in_use_replaces_the_tasks_own_redials(
     database: Database,
 ) -> None:
     rule = {"details": {4: 3, 8: 0}, "status": is_used}
-    fields = {"redial_interval": 5, "redial_max_times": 1, "redial_statuses": [8]}
+    fields: dict[str, Any] = {"redial_interval": 5, "redial_max_times": 1, "redial_statuses": [8]}
     task = await run(client, database, dialer, clock, NO_ANSWER, rule, **fields)
     await pass_time(caller, clock, 4000, step=20)
     assert len(dialer.dials) == (4 if is_used else 1)
@@ -146,7 +146,7 @@ async def test_who_is_called_again(
     database: Database,
 ) -> None:
     """Faults are tried again after 1, 5 and 25 minutes; nobody is called again who was reached or does not want to."""
-    fields = {"redial_interval": 20, "redial_max_times": 50, "redial_statuses": [4]}
+    fields: dict[str, Any] = {"redial_interval": 20, "redial_max_times": 50, "redial_statuses": [4]}
     task = await run(client, database, dialer, clock, fate, **fields)
     await pass_time(caller, clock, 7200, step=10)
     (number,) = await numbers(database, task)
@@ -162,7 +162,7 @@ async def test_who_is_called_again(
 async def test_faults_do_not_use_up_the_redials_of_a_person(
     client: httpx2.AsyncClient, dialer: ScriptedDialer, caller: Caller, clock: ManualClock, database: Database
 ) -> None:
-    fields = {"redial_interval": 30, "redial_max_times": 1, "redial_statuses": [4]}
+    fields: dict[str, Any] = {"redial_interval": 30, "redial_max_times": 1, "redial_statuses": [4]}
     task = await run(client, database, dialer, clock, LINE_FAULT, **fields)
     await pass_time(caller, clock, 100, step=5)
     assert len(dialer.dials) == 2
@@ -201,8 +201,8 @@ async def test_a_redial_that_falls_outside_the_hours_waits_for_them(
 ) -> None:
     world = await add_world(client)
     hours = await add_hours(client, world, ("9:00", "18:45"))
-    fields = {"redial_interval": 30, "redial_max_times": 1, "redial_statuses": [4], "dial_time_id": hours}
-    task = await add_task(database, world, **fields)
+    fields: dict[str, Any] = {"redial_interval": 30, "redial_max_times": 1, "redial_statuses": [4]}
+    task = await add_task(database, world, dial_time_id=hours, **fields)
     await add_numbers(database, task, [PHONE])
     dialer.fates[PHONE] = NO_ANSWER
     await start(database, task, clock.now())
@@ -313,7 +313,7 @@ async def test_what_follows_is_told_on(
     """A talk is to be read, whoever needs no reading gets the notice; nothing of calls that never took place."""
     world = await add_world(client)
     config = await post(client, "/u-1/llm-intention-config", name="意")
-    fields = {"llm_intention_id": config["id"], "call_notify_url": "https://example.com/hook"}
+    fields: dict[str, Any] = {"llm_intention_id": config["id"], "call_notify_url": "https://example.com/hook"}
     task = await add_task(database, world, **fields)
     await add_numbers(database, task, phones(3))
     fates = [REACHED, NO_ANSWER, ended(TaskStatus.VERIFICATION_CANCELLED, rang=False)]

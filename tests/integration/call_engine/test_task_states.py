@@ -64,7 +64,7 @@ async def test_a_task_waits_for_its_hours(
     database: Database,
 ) -> None:
     world = await add_world(client)
-    fields = {}
+    fields: dict[str, Any] = {}
     if kind == "service":
         dialer.reaches_people = True
         clock.advance(3 * HOUR)
@@ -218,7 +218,7 @@ async def test_the_end_of_a_task(
 ) -> None:
     world = await add_world(client, call_line=13)
     dialer.fates[phones(2)[1]] = NO_ANSWER
-    fields = {"redial_interval": 5, "redial_max_times": 1, "redial_statuses": [4]}
+    fields: dict[str, Any] = {"redial_interval": 5, "redial_max_times": 1, "redial_statuses": [4]}
     task = await task_with(database, world, clock, dialer, end_action=action, maximumcall=9, **fields)
     await pass_time(caller, clock, 240, step=10)
     assert (await the_task(database, task))["ended_at"] is None, "one is to be dialled again"
