@@ -1,13 +1,13 @@
 """Ninety days of call tasks: calls, ends, faults, stops and starts, against the promises in their plainest words.
 
-Pure, as the machine of the rounds: the gate, the redials and the shares decide, a few lines of bookkeeping stand for the
-tables. What is asserted at each dial is computed from the list of all calls so far and from the local clock.
+Pure, as the machine of the rounds: the gate, the redials and the shares decide, a few lines of bookkeeping stand for
+the tables. What is asserted at each dial is computed from the list of all calls so far and from the local clock.
 """
 
 import os
 from collections import Counter
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -376,12 +376,9 @@ class TaskMachine(RuleBasedStateMachine):
         if self.kinds[place] == 1:
             assert len(counted) <= 3, "the rule says three redials"
             assert all(call.how == "nobody" for call in counted)
-            first_time = timedelta(hours=9, minutes=30)
             days = {(ended_at + timedelta(days=offset)).astimezone(ZONE).date() for offset in range(15)}
-            moments = [datetime(day.year, day.month, day.day, tzinfo=ZONE) + first_time for day in days
-                       if day.isoweekday() == 5] + [
-                datetime(day.year, day.month, day.day, 10, tzinfo=ZONE) for day in days if day.isoweekday() == 1
-            ] + [datetime(day.year, day.month, day.day, 22, tzinfo=ZONE) for day in days if day.isoweekday() == 5]  # fmt: skip
+            clocks = {5: [time(9, 30), time(22)], 1: [time(10)]}
+            moments = [datetime.combine(day, at, ZONE) for day in days for at in clocks.get(day.isoweekday(), ())]
             assert any(ended_at < moment <= self.now for moment in moments), "before any of the rule's times"
         else:
             assert self.now - ended_at >= PAUSE, "too early"
