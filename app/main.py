@@ -15,10 +15,12 @@ from fastapi.telemetry import TelemetryConfig
 
 from app.clock import Clock, SystemClock
 from app.config import Settings
+from app.gateways.analyst import make_analyst
 from app.gateways.dialer import Dialer
 from app.gateways.dialer.factory import make_dialer
 from app.gateways.http import HttpClient
 from app.gateways.messenger import WebhookMessenger
+from app.gateways.receivers import Receivers
 from app.gateways.recordings import RecordingStore, make_store
 from app.ids import IdSource, RandomIds
 from app.jobs.runner import Runner
@@ -47,6 +49,9 @@ from app.routers.middleware import middlewares
 from app.routers.openapi import complete_document, document_texts
 from app.services import demo
 from app.services.agent.demonstration import load_account
+from app.services.agent.intentions import TalkReader
+from app.services.agent.notices import reach_of
+from app.services.agent.notifier import Notifier
 from app.services.calls.demonstration import load_case
 from app.services.calls.desk import Desk
 from app.services.calls.opening import open_desk
@@ -95,6 +100,9 @@ class _Parts:
     conversations: Conversations
     doors: Doors
     recordings: RecordingStore
+    receivers: Receivers
+    reader: TalkReader
+    notifier: Notifier
     runner: Runner | None
     metrics: Metrics
 
@@ -102,6 +110,8 @@ class _Parts:
         """Finish what is under way, the scheduler first: it uses the others."""
         if self.runner is not None:
             await self.runner.stop()
+        await self.receivers.close()
+        await self.reader.close()
         await self.live.close()
         await self.live_calls.close()
         await self.doors.aclose()
@@ -110,7 +120,15 @@ class _Parts:
 
 
 def _parts(context: Context) -> _Parts:
-    desk, recordings = open_desk(context), make_store(context.settings)
+    settings = context.settings
+    desk, recordings = open_desk(context), make_store(settings)
+    receivers = Receivers(
+        reach_of(context),
+        timeout_seconds=settings.gateway_timeout_seconds,
+        max_connections=2 * settings.notify_concurrency,
+    )
+    reader = TalkReader(context, make_analyst(settings, context.clock, context.ids))
+    notifier = Notifier(context, receivers)
     return _Parts(
         desk=desk,
         live=LiveHistory(context.database),
@@ -119,7 +137,10 @@ def _parts(context: Context) -> _Parts:
         conversations=Conversations(context),
         doors=Doors(context),
         recordings=recordings,
-        runner=Runner(context, desk, recordings) if context.settings.jobs else None,
+        receivers=receivers,
+        reader=reader,
+        notifier=notifier,
+        runner=Runner(context, desk, recordings, reader=reader, notifier=notifier) if settings.jobs else None,
         metrics=Metrics(context.database),
     )
 

@@ -1,5 +1,6 @@
 """What a talk says about the person: a level, tags, and the sentences that led to them."""
 
+from app.domain.intention.answers import checked_answer, speaks_to_machine
 from app.domain.intention.phrases import DEFAULT_PHRASES, PhraseTable, default_table
 from app.domain.intention.reading import MAX_EVIDENCE, Line, Reading, read_talk
 from app.domain.intention.refusals import refuses_calls
@@ -23,8 +24,10 @@ __all__ = [
     "Line",
     "PhraseTable",
     "Reading",
+    "checked_answer",
     "default_table",
     "level_of",
     "read_talk",
     "refuses_calls",
+    "speaks_to_machine",
 ]

@@ -6,9 +6,12 @@ from app.routers.agent import (
     dial_times,
     intentions,
     lines,
+    notices,
     outbound_groups,
+    records,
     rules,
     seats,
+    summary,
     task_init,
 )
 
@@ -21,6 +24,10 @@ routers = (
     seats.router,
     rules.router,
     intentions.router,
+    records.router,
+    summary.router,
+    notices.router,
+    notices.secrets,
     accounts.router,
 )
 
