@@ -1,5 +1,6 @@
 """Talks that are to be read, and what was read from them."""
 
+import json
 from collections.abc import Sequence
 from datetime import datetime
 from typing import NamedTuple, TypeAlias
@@ -56,9 +57,9 @@ _LOCK_CALLS = """
 _LOCK_NUMBERS = "SELECT id FROM task_number WHERE id = ANY($1::bigint[]) ORDER BY id FOR NO KEY UPDATE"
 _SETTLE = """
     UPDATE call_intention t
-    SET state = i.state, level = i.level, tags = i.tags, model = i.model, problem = i.problem, analysed_at = $1,
-        evidence = i.evidence
-    FROM unnest($2::bigint[], $3::text[], $4::smallint[], $5::jsonb[], $6::jsonb[], $7::text[], $8::text[])
+    SET state = i.state, level = i.level, tags = i.tags::jsonb, evidence = i.evidence::jsonb, model = i.model,
+        problem = i.problem, analysed_at = $1
+    FROM unnest($2::bigint[], $3::text[], $4::smallint[], $5::text[], $6::text[], $7::text[], $8::text[])
         AS i(call_id, state, level, tags, evidence, model, problem)
     WHERE t.call_id = i.call_id AND t.state = 'pending'
     RETURNING t.call_id
@@ -117,9 +118,14 @@ async def settle(connection: asyncpg.Connection, now: datetime, settled: Sequenc
     erased = {row["id"] for row in locked if row["is_erased"]}
     await connection.fetch(_LOCK_NUMBERS, [row["number_id"] for row in locked if row["number_id"] is not None])
     kept = [each._replace(evidence=()) if each.call_id in erased else each for each in settled]
-    columns = [[list(value) if isinstance(value, tuple) else value for value in each] for each in kept]
-    written = {row["call_id"] for row in await connection.fetch(_SETTLE, now, *zip(*columns, strict=True))}
+    # As texts: lists within an array of PostgreSQL would be its second dimension.
+    written_out = [each._replace(tags=_dumped(each.tags), evidence=_dumped(each.evidence)) for each in kept]
+    written = {row["call_id"] for row in await connection.fetch(_SETTLE, now, *zip(*written_out, strict=True))}
     levels = [(each.call_id, each.level) for each in kept if each.call_id in written and each.level is not None]
     if levels:
         await connection.execute(_WRITE_LEVELS, now, *zip(*levels, strict=True))
     return sorted(written)
+
+
+def _dumped(texts: Sequence[str]) -> str:
+    return json.dumps(list(texts), ensure_ascii=False)
