@@ -982,7 +982,7 @@ UPDATE alembic_version SET version_num='0006' WHERE alembic_version.version_num 
 
 CREATE TABLE call_intention (
     call_id BIGINT NOT NULL,
-    config_id BIGINT NOT NULL,
+    config_id BIGINT,
     state VARCHAR(16) DEFAULT 'pending' NOT NULL,
     due_at TIMESTAMP WITH TIME ZONE NOT NULL,
     attempts SMALLINT DEFAULT 0 NOT NULL,
@@ -1014,7 +1014,7 @@ CREATE TABLE call_notice (
     CONSTRAINT ck_call_notice_status CHECK (status IN ('pending', 'delivered', 'dead'))
 );
 
-CREATE INDEX ix_call_notice_due_at ON call_notice (due_at) WHERE status = 'pending';
+CREATE INDEX ix_call_notice_task_id_due_at_id ON call_notice (task_id, due_at, id) WHERE status = 'pending';
 
 CREATE INDEX ix_call_notice_task_id_id ON call_notice (task_id, id);
 
@@ -1160,6 +1160,8 @@ CREATE TABLE line_hold (
 CREATE INDEX ix_line_hold_line_id ON line_hold (line_id);
 
 ALTER TABLE account ADD COLUMN notify_secret VARCHAR(128);
+
+ALTER TABLE llm_intention_config ADD COLUMN phrases JSONB;
 
 ALTER TABLE bridge_group_seat ADD COLUMN talks INTEGER DEFAULT 0 NOT NULL;
 

@@ -106,12 +106,27 @@ class Settings(BaseSettings):
     """Where recordings are kept: ``s3://bucket/prefix`` (extra ``s3``); else a folder in ``data_dir``."""
     recording_link_seconds: Annotated[int, Field(ge=60, le=604_800)] = 86_400
     """How long a link to a recording is good."""
+    analyst_url: str | None = None
+    """Speaks as OpenAI's chat completions do (``https://host/v1``); without it talks are read by rules."""
+    analyst_key: SecretStr | None = None
+    analyst_model: str = "gpt-4o-mini"
+    analyst_timeout_seconds: Annotated[float, Field(gt=0, le=120)] = 20.0
+    analyst_per_minute: Annotated[int, Field(ge=1, le=100_000)] = 60
+    """Most questions to the model in a minute, per process; talks beyond that are read by rules."""
+    analyst_max_characters: Annotated[int, Field(ge=100, le=200_000)] = 8000
+    """Longer talks are read by rules."""
+    notify_hosts: Annotated[tuple[str, ...], NoDecode] = ()
+    """Comma-separated hosts to which notices of calls may go; without any, to all that stand at public addresses."""
+    notify_private: bool = False
+    """Let notices go to private and loopback addresses too."""
+    notify_concurrency: Annotated[int, Field(ge=1, le=1000)] = 8
+    """Notices to one host under way at a time, per process."""
     tick_seconds: Annotated[float, Field(gt=0, le=60)] = 1.0
     grace_seconds: Annotated[float, Field(ge=0, le=600)] = 20.0
     """How long a stopping process may take to finish what it claimed."""
     retention_audit_days: Annotated[int, Field(ge=1)] = 730
 
-    @field_validator("api_keys", "trusted_proxies", "aliyun_calling_numbers", mode="before")
+    @field_validator("api_keys", "trusted_proxies", "aliyun_calling_numbers", "notify_hosts", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
         if isinstance(value, str):
@@ -125,7 +140,7 @@ class Settings(BaseSettings):
             raise ValueError("holds no key; leave it away to be answered on this machine only")
         return value
 
-    @field_validator("public_url")
+    @field_validator("public_url", "analyst_url")
     @classmethod
     def _with_scheme(cls, value: str | None) -> str | None:
         if value and not (value.startswith(("http://", "https://")) and urlsplit(value).netloc):

@@ -16,10 +16,12 @@ from fastapi.telemetry import TelemetryConfig
 
 from app.clock import Clock, SystemClock
 from app.config import Settings
+from app.gateways.analyst import make_analyst
 from app.gateways.dialer import Dialer
 from app.gateways.dialer.factory import make_dialer
 from app.gateways.http import HttpClient
 from app.gateways.messenger import WebhookMessenger
+from app.gateways.receivers import Receivers
 from app.gateways.recordings import RecordingStore, make_store
 from app.ids import IdSource, RandomIds
 from app.jobs.runner import Runner
@@ -45,6 +47,9 @@ from app.routers.late import AGENT, CHATBOT, OUTBOUND
 from app.routers.middleware import middlewares
 from app.routers.openapi import complete_document, document_texts
 from app.services import demo
+from app.services.agent.intentions import TalkReader
+from app.services.agent.notices import reach_of
+from app.services.agent.notifier import Notifier
 from app.services.calls.desk import Desk
 from app.services.calls.opening import open_desk
 from app.services.chatbot.conversation import Conversations
@@ -91,6 +96,9 @@ class _Parts:
     conversations: Conversations
     doors: Doors
     recordings: RecordingStore
+    receivers: Receivers
+    reader: TalkReader
+    notifier: Notifier
     runner: Runner | None
     metrics: Metrics
 
@@ -98,6 +106,8 @@ class _Parts:
         """Finish what is under way, the scheduler first: it uses the others."""
         if self.runner is not None:
             await self.runner.stop()
+        await self.receivers.close()
+        await self.reader.close()
         await self.live.close()
         await self.live_calls.close()
         await self.doors.aclose()
@@ -106,7 +116,15 @@ class _Parts:
 
 
 def _parts(context: Context) -> _Parts:
-    desk, recordings = open_desk(context), make_store(context.settings)
+    settings = context.settings
+    desk, recordings = open_desk(context), make_store(settings)
+    receivers = Receivers(
+        reach_of(context),
+        timeout_seconds=settings.gateway_timeout_seconds,
+        max_connections=2 * settings.notify_concurrency,
+    )
+    reader = TalkReader(context, make_analyst(settings, context.clock, context.ids))
+    notifier = Notifier(context, receivers)
     return _Parts(
         desk=desk,
         live=LiveHistory(context.database),
@@ -115,7 +133,10 @@ def _parts(context: Context) -> _Parts:
         conversations=Conversations(context),
         doors=Doors(context),
         recordings=recordings,
-        runner=Runner(context, desk, recordings) if context.settings.jobs else None,
+        receivers=receivers,
+        reader=reader,
+        notifier=notifier,
+        runner=Runner(context, desk, recordings, reader=reader, notifier=notifier) if settings.jobs else None,
         metrics=Metrics(context.database),
     )
 

@@ -11,6 +11,8 @@ from apscheduler.triggers.interval import IntervalTrigger
 
 from app.gateways.recordings import RecordingStore
 from app.jobs.passes import Passes
+from app.services.agent.intentions import TalkReader
+from app.services.agent.notifier import Notifier
 from app.services.calls.caller import Caller
 from app.services.calls.desk import Desk
 from app.services.calls.recordings import BATCH as RECORDINGS_BATCH
@@ -45,11 +47,14 @@ class Runner:
     APScheduler only ticks: what is due stands in PostgreSQL, so a pass that is skipped or cut anywhere loses nothing.
     """
 
-    def __init__(self, context: Context, desk: Desk, recordings: RecordingStore) -> None:
+    def __init__(
+        self, context: Context, desk: Desk, recordings: RecordingStore, *, reader: TalkReader, notifier: Notifier
+    ) -> None:
         self._context = context
         self.dispatcher = Dispatcher(context, context.messenger)
         self.caller = Caller(desk)
         self._recordings = recordings
+        self.notifier = notifier
         passes = Passes(context, self.dispatcher)
         tick = context.settings.tick_seconds
         self._table = {
@@ -60,6 +65,9 @@ class Runner:
             "polls": _Entry(self.caller.polls, tick),
             "watchdog": _Entry(self.caller.watchdog, 10.0),
             "recordings": _Entry(self._copy_recordings, tick),
+            "intentions": _Entry(reader.read_new, tick),
+            "models": _Entry(reader.ask_model, tick),
+            "notices": _Entry(notifier.tick, tick),
             "sweep_polls": _Entry(self.caller.sweep, 30.0),
             "sweep": _Entry(passes.sweep, 30.0),
             "lost_sends": _Entry(passes.lost_sends, 30.0),
@@ -101,7 +109,7 @@ class Runner:
             self._scheduler.pause()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(self._context.settings.grace_seconds):
-                await asyncio.gather(self.dispatcher.idle(), self.caller.idle())
+                await asyncio.gather(self.dispatcher.idle(), self.caller.idle(), self.notifier.idle())
                 for entry in self._table.values():
                     async with entry.lock:
                         pass

@@ -7,10 +7,13 @@ from app.routers.agent import (
     imports,
     intentions,
     lines,
+    notices,
     numbers,
     outbound_groups,
+    records,
     rules,
     seats,
+    summary,
     task_init,
     tasks,
 )
@@ -27,6 +30,10 @@ routers = (
     seats.router,
     rules.router,
     intentions.router,
+    records.router,
+    summary.router,
+    notices.router,
+    notices.secrets,
     accounts.router,
 )
 

@@ -6,7 +6,9 @@ from typing import NamedTuple
 
 import asyncpg
 
-from app.repositories import task_aftermath as store
+from app.domain.calls import NumberStatus
+from app.domain.intention import Level
+from app.repositories import call_intentions, call_notices
 
 
 class EndedCall(NamedTuple):
@@ -28,9 +30,18 @@ class EndedCall(NamedTuple):
 
 
 async def after_calls(connection: asyncpg.Connection, now: datetime, ended: Sequence[EndedCall]) -> None:
-    """Write what follows from ended calls, in their transaction: two statements at most for a whole batch."""
+    """Write what follows from ended calls, in their transaction: three statements at most for a whole batch.
+
+    Every talk is read, also where nobody asked for a level: it may hold a refusal. Whoever has a talk gets the notice
+    when that is read.
+    """
     attempts = [call for call in ended if call.is_attempt]
-    talks = [(call.call_id, call.config_id) for call in attempts if call.has_talk and call.config_id is not None]
-    await store.add_talks(connection, now, talks)
+    empty = [call.call_id for call in attempts if call.number_status == NumberStatus.EMPTY_NUMBER]
+    if empty:
+        await call_intentions.write_levels(connection, now, empty, int(Level.F))
+    talks = [(call.call_id, call.config_id) for call in attempts if call.has_talk]
+    if talks:
+        await call_intentions.add(connection, now, talks)
     told = [(call.call_id, call.task_id) for call in attempts if call.wants_notice and not call.has_talk]
-    await store.add_notices(connection, now, told)
+    if told:
+        await call_notices.add(connection, now, told)
