@@ -9,6 +9,7 @@ import math
 import socket
 import sys
 from collections.abc import Callable
+from typing import TextIO
 
 import asyncpg
 import structlog
@@ -44,19 +45,19 @@ def run(settings: Settings, url: str, listeners: list[socket.socket], asked_to_s
     Raises:
         StartupError: the database cannot be reached or is at another revision.
     """
-    _configure_logs(settings)
+    configure_logs(settings)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(_serve(settings, url, listeners, asked_to_stop))
 
 
 def migrate(settings: Settings, url: str) -> None:
     """Bring the database to the newest revision and say so."""
-    _configure_logs(settings)
+    configure_logs(settings)
     asyncio.run(_migrate(url))
 
 
 async def _migrate(url: str) -> None:
-    database = _opened(url)
+    database = opened(url)
     try:
         before = await _revision(database)
         await _upgrade(database)
@@ -76,7 +77,7 @@ async def _serve(
         raise StartupError(str(error)) from error
     database: Database = app.state.context.database
     try:
-        await _require_revision(database, is_ours=settings.database_url is None)
+        await require_revision(database, is_ours=settings.database_url is None)
     except BaseException:
         await database.close()
         raise
@@ -98,8 +99,12 @@ def calm_collector() -> None:
     gc.set_threshold(10_000, 20, 20)
 
 
-async def _require_revision(database: Database, *, is_ours: bool) -> None:
-    """Migrate the embedded database, which is ours alone; refuse to work on any other that is not current."""
+async def require_revision(database: Database, *, is_ours: bool) -> None:
+    """Migrate the embedded database, which is ours alone; refuse to work on any other that is not current.
+
+    Raises:
+        StartupError: it cannot be reached, is not current and not ours, or could not be migrated.
+    """
     revision = await _revision(database)
     if revision == HEAD:
         return
@@ -130,7 +135,12 @@ async def _revision(database: Database) -> str | None:
         raise StartupError(f"the database of DATABASE_URL cannot be reached: {logs.mask(str(error))}") from error
 
 
-def _opened(url: str) -> Database:
+def opened(url: str) -> Database:
+    """Open a database for a command.
+
+    Raises:
+        StartupError: the URL is none of PostgreSQL's.
+    """
     try:
         plain_dsn(url)
     except ValueError as error:
@@ -138,9 +148,14 @@ def _opened(url: str) -> Database:
     return Database(url, pool_size=2)
 
 
-def _configure_logs(settings: Settings) -> None:
+def configure_logs(settings: Settings, stream: TextIO | None = None) -> None:
+    """Send the logs of this process to a stream, stdout by default.
+
+    Raises:
+        StartupError: there is no such level.
+    """
     try:
-        logs.configure(settings.log_level)
+        logs.configure(settings.log_level, stream)
     except ValueError as error:
         raise StartupError(f"HUIYIN_LOG_LEVEL: {error}") from None
 
