@@ -26,6 +26,7 @@ from app.models.revision import HEAD
 from app.repositories import migrations
 from app.repositories.database import Database, plain_dsn
 from app.routers.openapi import TITLE, VERSION
+from app.services.keys import KeyRing
 
 log = structlog.get_logger(__name__)
 
@@ -178,17 +179,19 @@ class _Server(uvicorn.Server):
                 timeout_graceful_shutdown=math.ceil(settings.grace_seconds),
             )
         )
+        self._app = app
         self._settings = settings
         self._port = listeners[0].getsockname()[1]
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Start, then tell."""
         await super().startup(sockets)
-        _say(_greeting(self._settings, self._port))
+        keys: KeyRing = self._app.state.keys
+        _say(_greeting(self._settings, self._port, has_keys=bool(self._settings.api_keys) or keys.has_any))
         log.info("the service listens", host=self._settings.host, port=self._port, version=VERSION)
 
 
-def _greeting(settings: Settings, port: int) -> str:
+def _greeting(settings: Settings, port: int, *, has_keys: bool) -> str:
     host = "localhost" if settings.host in _EVERYWHERE else settings.host
     base = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
     lines = [
@@ -196,13 +199,14 @@ def _greeting(settings: Settings, port: int) -> str:
         f"  docs     {base}/docs",
         f"  metrics  {base}/metrics",
     ]
-    if settings.api_keys:
+    if has_keys:
         lines.append("  Every call needs a key: Authorization: Bearer …, X-API-Key, or as password in a browser.")
     else:
-        lines.append("  No keys are set: only direct calls from this machine are answered.")
-        lines.append("  Behind a proxy, also one on this machine, or for other machines: set HUIYIN_API_KEYS.")
+        lines.append("  There are no keys: only direct calls from this machine are answered.")
+        lines.append("  Behind a proxy, also one on this machine, or for other machines: make a key with")
+        lines.append("  `python -m app keys create`, or set HUIYIN_API_KEYS.")
         if not settings.host.startswith(_LOOPBACK):
-            lines.append(f"  It listens on {settings.host}, but will refuse every other machine until keys are set.")
+            lines.append(f"  It listens on {settings.host}, but will refuse every other machine until there are keys.")
     lines.append("  Stop with Ctrl-C.")
     return "\n".join(lines)
 

@@ -3,6 +3,7 @@
 import httpx2
 import pytest
 from fastapi import APIRouter, FastAPI
+from fastapi.routing import APIRoute
 
 from app.routers.families import FamilyRouter
 
@@ -21,7 +22,7 @@ from app.routers.families import FamilyRouter
 )
 async def test_it_answers_as_any_router_does(root_path: str, path: str, status: int) -> None:
     for kind in (FamilyRouter, APIRouter):
-        family, other = kind(prefix="/api/bots/{bot_id}"), kind(prefix="/api")
+        family, other = (kind(prefix=prefix, route_class=APIRoute) for prefix in ("/api/bots/{bot_id}", "/api"))
         family.add_api_route("/users/{user_id}", lambda bot_id, user_id: {"is": f"{bot_id} {user_id}"})
         other.add_api_route("/other", lambda: {"is": "other"})
         app = FastAPI()

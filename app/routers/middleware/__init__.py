@@ -14,17 +14,18 @@ from app.routers.middleware.body_limit import BodyLimitMiddleware
 from app.routers.middleware.request_id import RequestIdMiddleware
 from app.routers.middleware.security_headers import SecurityHeadersMiddleware
 from app.routers.middleware.urls import UrlMiddleware
+from app.services.keys import KeyRing
 from app.services.metrics import Metrics
 
 
-def middlewares(settings: Settings, metrics: Metrics) -> list[Middleware]:
+def middlewares(settings: Settings, metrics: Metrics, ring: KeyRing) -> list[Middleware]:
     """Return the wrappers of the service in the order in which a request meets them."""
     return [
         Middleware(RequestIdMiddleware),
         Middleware(AccessLogMiddleware, metrics=metrics),
         Middleware(SecurityHeadersMiddleware),
         Middleware(BarrierMiddleware),
-        Middleware(AccessMiddleware, access=Access(settings)),
+        Middleware(AccessMiddleware, access=Access(settings, ring)),
         Middleware(UrlMiddleware),
         Middleware(BodyLimitMiddleware, limit=settings.max_body_bytes),
     ]
