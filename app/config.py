@@ -3,6 +3,7 @@
 ``python -m app config`` prints them with secrets masked.
 """
 
+import re
 from pathlib import Path
 from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
@@ -10,6 +11,8 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import BaseModel, Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+_ORIGIN = re.compile(r"https?://([a-z0-9.-]+|\[[0-9a-f:]+\])(:\d{1,5})?")
 
 
 class TimeRange(BaseModel):
@@ -57,6 +60,12 @@ class Settings(BaseSettings):
     """Comma-separated keys; without any, only loopback clients are answered."""
     trusted_proxies: Annotated[tuple[str, ...], NoDecode] = ()
     """Comma-separated addresses whose ``X-Forwarded-For`` is believed."""
+    rate_limit: Annotated[int | None, Field(ge=1, le=1_000_000)] = None
+    """Requests of one key in a minute, per process; callers without a key are not counted."""
+    cors_origins: Annotated[tuple[str, ...], NoDecode] = ()
+    """Comma-separated origins (``https://app.example.com``) whose pages may call with a key."""
+    request_timeout_seconds: Annotated[float, Field(gt=0, le=3600)] = 60.0
+    """How long a request may take until its answer begins; imports have no limit."""
     max_body_bytes: Annotated[int, Field(ge=1024)] = 64 * 1024 * 1024
     log_level: str = "INFO"
 
@@ -110,7 +119,7 @@ class Settings(BaseSettings):
     """How long a stopping process may take to finish what it claimed."""
     retention_audit_days: Annotated[int, Field(ge=1)] = 730
 
-    @field_validator("api_keys", "trusted_proxies", "aliyun_calling_numbers", mode="before")
+    @field_validator("api_keys", "trusted_proxies", "cors_origins", "aliyun_calling_numbers", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
         if isinstance(value, str):
@@ -131,6 +140,14 @@ class Settings(BaseSettings):
             raise ValueError("must begin with http:// or https:// and a host")
         return value
 
+    @field_validator("cors_origins")
+    @classmethod
+    def _exact_origins(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for origin in value:
+            if not _ORIGIN.fullmatch(origin):
+                raise ValueError("must be exact origins in lower case, such as https://app.example.com:8443")
+        return value
+
     @field_validator("time_zone")
     @classmethod
     def _known_zone(cls, value: str) -> str:
@@ -144,6 +161,13 @@ class Settings(BaseSettings):
     def _lease_outlives_requests(self) -> Self:
         if self.lease_seconds < 2 * self.gateway_timeout_seconds:
             raise ValueError("HUIYIN_LEASE_SECONDS must be at least twice HUIYIN_GATEWAY_TIMEOUT_SECONDS")
+        return self
+
+    @model_validator(mode="after")
+    def _requests_outlive_gateways(self) -> Self:
+        # A request that sends must hear what became of it before it is given up.
+        if self.request_timeout_seconds <= self.gateway_timeout_seconds:
+            raise ValueError("HUIYIN_REQUEST_TIMEOUT_SECONDS must be more than HUIYIN_GATEWAY_TIMEOUT_SECONDS")
         return self
 
     @property

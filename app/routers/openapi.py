@@ -116,7 +116,7 @@ def _name_scopes(paths: dict[str, dict[str, Any]]) -> None:
     for path, operations in paths.items():
         for method, operation in operations.items():
             need = RULES[path][method.upper()]
-            scopes = sorted(permit.value for permit in need if permit in set(Scope))
+            scopes = sorted(need & {scope.value for scope in Scope})
             if not scopes:
                 operation["security"] = []
                 continue
