@@ -179,7 +179,7 @@ def first_start(given: Mapping[str, Any], environment: Mapping[str, str]) -> Pla
         None if it is no such start, or if what is set is unusual; the settings must be read first then.
     """
     found = {name.lower(): value for name, value in environment.items()}
-    if not {"database_url", "huiyin_database_url"}.isdisjoint(found):
+    if not {"database_url", "huiyin_database_url", "database_url_file"}.isdisjoint(found):
         return None
     host = str(given.get("host", found.get("huiyin_host", "127.0.0.1")))
     port = str(given.get("port", found.get("huiyin_port", "8000")))

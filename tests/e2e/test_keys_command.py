@@ -2,7 +2,7 @@
 
 import asyncio
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
 import pytest
@@ -12,6 +12,13 @@ from tests.e2e.service import PATIENCE, Service, begin, migrated_database, runni
 
 KEY = re.compile(r"hy_[0-9a-f]{8}_[A-Za-z0-9_-]{43}")
 PAUSE = 0.1
+
+
+@pytest.fixture(scope="module")
+async def url(server_url: str, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[str]:
+    """A database given by DATABASE_URL; each test leaves it without keys."""
+    async with migrated_database(server_url, tmp_path_factory.mktemp("database")) as made_here:
+        yield made_here
 
 
 async def command(folder: Path, *arguments: str, **variables: str) -> tuple[int, str]:
@@ -77,8 +84,8 @@ async def walk_through(service: Service, folder: Path, **variables: str) -> None
         assert not KEY.search(service.told), "keys are told to nobody"
 
 
-async def test_on_a_given_database_while_the_service_runs(server_url: str, tmp_path: Path) -> None:
-    async with migrated_database(server_url, tmp_path) as url, running(tmp_path, DATABASE_URL=url) as service:
+async def test_on_a_given_database_while_the_service_runs(url: str, tmp_path: Path) -> None:
+    async with running(tmp_path, DATABASE_URL=url) as service:
         await walk_through(service, tmp_path, DATABASE_URL=url)
 
 
@@ -140,11 +147,8 @@ async def test_an_old_database_of_a_running_server_is_left_alone(tmp_path: Path)
         (("forget", "nothing"), "no revoked or expired key nothing"),
     ],
 )
-async def test_what_cannot_be_done_is_told(
-    server_url: str, tmp_path: Path, arguments: tuple[str, ...], sentence: str
-) -> None:
-    async with migrated_database(server_url, tmp_path) as url:
-        code, told = await command(tmp_path, *arguments, DATABASE_URL=url)
+async def test_what_cannot_be_done_is_told(url: str, tmp_path: Path, arguments: tuple[str, ...], sentence: str) -> None:
+    code, told = await command(tmp_path, *arguments, DATABASE_URL=url)
     assert code == 1
     assert sentence in told
     assert "Traceback" not in told
