@@ -109,13 +109,15 @@ class Access:
         if path.startswith(PROVEN) and not is_account_call(scope):
             return PROVING
         headers = Headers(scope=scope)
+        if not self._bootstrap:
+            await self._ring.ready()
+            if not self._ring.has_any:
+                return self._local(scope, headers)
         offered, remembered = _offered(headers)
         grant = self._bootstrap_grant([*offered, *remembered])
         if grant is None:
             await self._ring.ready()
-            if not self._bootstrap and not self._ring.has_any:
-                return self._local(scope, headers)
-            grant = self._table_grant([*offered, *remembered])
+            grant = self._ring_grant([*offered, *remembered])
         if grant is None:
             raise UnauthorizedError(_WRONG_KEY if offered or remembered else _NO_KEY)
         if remembered and _changes(scope):
@@ -164,7 +166,7 @@ class Access:
                 found = grant if is_equal(key, known) else found
         return found
 
-    def _table_grant(self, offered: Sequence[bytes]) -> Grant | None:
+    def _ring_grant(self, offered: Sequence[bytes]) -> Grant | None:
         key = self._ring.find(offered)
         return None if key is None else key_grant(key.id, key.scopes)
 

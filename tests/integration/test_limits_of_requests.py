@@ -218,3 +218,38 @@ async def test_a_fault_of_the_same_name_is_told_as_itself() -> None:
 
     with pytest.raises(TimeoutError, match="a gateway's"):
         await TimeLimitMiddleware(handler, 5)({"type": "http", "path": "/x"}, None, None)  # type: ignore[arg-type]
+
+
+async def test_a_request_that_others_end_is_not_answered() -> None:
+    """A server that stops cancels what is under way."""
+    entered = asyncio.Event()
+
+    async def handler(_scope: Any, _receive: Any, _send: Any) -> None:
+        entered.set()
+        await asyncio.Event().wait()
+
+    for seconds in (600.0, 0.0):
+        entered.clear()
+        limited = TimeLimitMiddleware(handler, seconds)({"type": "http", "path": "/x"}, None, None)  # type: ignore[arg-type]
+        task = asyncio.ensure_future(limited)
+        await entered.wait()
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+
+async def test_whoever_was_given_up_can_wait_again() -> None:
+    async def handler(_scope: Any, _receive: Any, _send: Any) -> None:
+        await asyncio.Event().wait()
+
+    statuses = []
+
+    async def send(message: Any) -> None:
+        statuses.append(message.get("status"))
+        await asyncio.sleep(0)
+
+    await TimeLimitMiddleware(handler, 0.01)({"type": "http", "path": "/x"}, None, send)  # type: ignore[arg-type]
+    await asyncio.sleep(0)
+    task = asyncio.current_task()
+    assert task is not None
+    assert (task.cancelling(), statuses[0]) == (0, 504)

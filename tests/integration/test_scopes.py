@@ -3,6 +3,7 @@
 import re
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 import httpx2
 import pytest
@@ -211,3 +212,11 @@ async def test_the_document_names_the_scope_of_every_operation(app: FastAPI) -> 
             assert {"bearer": scopes} in operation["security"], path
             assert {"apiKey": scopes} in operation["security"], path
             assert all(f"`{scope}`" in operation["description"] for scope in scopes), path
+
+
+def test_the_page_about_security_lists_the_same() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "security.md").read_text(encoding="utf-8")
+    for scope, expected in (("operate", OPERATE), ("admin", ADMIN)):
+        listed = page.partition(f"\n`{scope}`:\n\n")[2].partition("\n\n")[0]
+        named = set(re.findall(r"`((?:GET|POST|PUT|PATCH|DELETE) [^`]+)`", listed))
+        assert named == {name for name in expected if not name.endswith("/")}, scope
