@@ -1187,4 +1187,22 @@ CREATE INDEX ix_outbound_call_task_id_id ON outbound_call (task_id, id) WHERE ta
 
 UPDATE alembic_version SET version_num='0007' WHERE alembic_version.version_num = '0006';
 
+-- Running upgrade 0007 -> 0008
+
+CREATE TABLE api_key (
+    id VARCHAR(8) NOT NULL,
+    name VARCHAR(64) NOT NULL,
+    digest BYTEA NOT NULL,
+    scopes VARCHAR(16)[] NOT NULL,
+    created_at TIMESTAMP WITH TIME ZONE DEFAULT now() NOT NULL,
+    expires_at TIMESTAMP WITH TIME ZONE,
+    last_used_at TIMESTAMP WITH TIME ZONE,
+    revoked_at TIMESTAMP WITH TIME ZONE,
+    CONSTRAINT pk_api_key PRIMARY KEY (id),
+    CONSTRAINT ck_api_key_digest CHECK (octet_length(digest) = 32),
+    CONSTRAINT ck_api_key_scopes CHECK (cardinality(scopes) > 0 AND scopes <@ ARRAY['read','write','operate','admin']::varchar[])
+);
+
+UPDATE alembic_version SET version_num='0008' WHERE alembic_version.version_num = '0007';
+
 COMMIT;

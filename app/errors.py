@@ -92,5 +92,12 @@ class UnavailableError(AppError):
     code = "unavailable"
 
 
+class TimedOutError(AppError):
+    """The service gave the request up; nobody knows how far it came."""
+
+    status = HTTPStatus.GATEWAY_TIMEOUT
+    code = "timed_out"
+
+
 class StartupError(Exception):
     """The service cannot start; the message says why and what to do, to whoever started it."""

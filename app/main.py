@@ -6,7 +6,7 @@ import os
 import signal
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, fields
 from types import FrameType
 
@@ -16,6 +16,7 @@ from fastapi.telemetry import TelemetryConfig
 
 from app.clock import Clock, SystemClock
 from app.config import Settings
+from app.errors import UnavailableError
 from app.gateways.analyst import make_analyst
 from app.gateways.dialer import Dialer
 from app.gateways.dialer.factory import make_dialer
@@ -37,12 +38,14 @@ from app.routers import (
     followup_records,
     followup_scripts,
     health,
+    late,
     messages,
     protection,
     sends,
     webchat,
 )
 from app.routers.errors import install_error_handlers
+from app.routers.guard import require_rules
 from app.routers.late import AGENT, CHATBOT, OUTBOUND
 from app.routers.middleware import middlewares
 from app.routers.openapi import complete_document, document_texts
@@ -56,6 +59,7 @@ from app.services.chatbot.conversation import Conversations
 from app.services.chatbot.doors import Doors
 from app.services.chatbot.knowledge import Knowledge
 from app.services.context import Context
+from app.services.keys import KeyRing
 from app.services.live import LiveHistory
 from app.services.live_calls import LiveCalls
 from app.services.metrics import Metrics
@@ -101,6 +105,7 @@ class _Parts:
     notifier: Notifier
     runner: Runner | None
     metrics: Metrics
+    keys: KeyRing
 
     async def close(self) -> None:
         """Finish what is under way, the scheduler first: it uses the others."""
@@ -113,6 +118,7 @@ class _Parts:
         await self.doors.aclose()
         await self.conversations.aclose()
         await self.knowledge.close()
+        await self.keys.aclose()
 
 
 def _parts(context: Context) -> _Parts:
@@ -138,6 +144,7 @@ def _parts(context: Context) -> _Parts:
         notifier=notifier,
         runner=Runner(context, desk, recordings, reader=reader, notifier=notifier) if settings.jobs else None,
         metrics=Metrics(context.database),
+        keys=KeyRing(context.database, context.clock),
     )
 
 
@@ -172,6 +179,9 @@ def create_app(
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         with _told_to_stop(context):
+            # So that the first request finds it done; a database that is away is told to those who ask.
+            with suppress(UnavailableError):
+                await parts.keys.ready()
             is_new = bool(settings.demo) and await demo.load_people(context)
             beginning = asyncio.create_task(_begin(context, parts.runner, is_new=is_new), name="begin")
             try:
@@ -190,7 +200,7 @@ def create_app(
         docs_url=None,
         redoc_url=None,
         lifespan=lifespan,
-        middleware=middlewares(settings, parts.metrics),
+        middleware=middlewares(settings, parts.metrics, parts.keys),
         telemetry=_telemetry(),
     )
     app.state.context = context
@@ -203,6 +213,7 @@ def create_app(
     install_error_handlers(app)
     for router in _ROUTERS:
         app.include_router(router)
+    require_rules(app.routes, are_all=late.are_all_loaded())
     complete_document(app)
     return app
 

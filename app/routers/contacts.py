@@ -3,7 +3,7 @@
 from http import HTTPStatus
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query, Request
+from fastapi import Query, Request
 from pydantic import StringConstraints
 
 from app.errors import NotFoundError
@@ -12,6 +12,7 @@ from app.repositories import timeline
 from app.routers import cursors
 from app.routers.actors import ActorDep
 from app.routers.deps import ContextDep, PageDep, PathId, SessionDep
+from app.routers.families import FamilyRouter
 from app.routers.files import check_file, parts
 from app.routers.responses import problems
 from app.routers.tags import Tag
@@ -30,7 +31,7 @@ from app.services import contacts as service
 from app.services import csv_import, erasure
 from app.services.contacts import NewContact
 
-router = APIRouter(prefix="/api/contacts", tags=[Tag.CONTACTS])
+router = FamilyRouter(prefix="/api/contacts", tags=[Tag.CONTACTS])
 
 LISTED_NOTICE = "该联系人在勿扰名单上,不会被主动联系 (on the do-not-contact list: no channel will reach out)"
 _CSV = "user_id,姓名,岗位,手机号,备注\nzhaopin-20931,林晓,Python开发,13800138000,工作日晚上方便\n"

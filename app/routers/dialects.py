@@ -42,8 +42,12 @@ def _place(loc: Sequence[str | int]) -> str:
     return ".".join(str(part) for part in loc[1:]) or str(loc[0])
 
 
+def _wait(error: AppError) -> dict[str, str]:
+    return {} if error.retry_after is None else {"Retry-After": str(error.retry_after)}
+
+
 def _headers(error: AppError) -> dict[str, str]:
-    headers = {} if error.retry_after is None else {"Retry-After": str(error.retry_after)}
+    headers = _wait(error)
     if error.status == HTTPStatus.UNAUTHORIZED:
         headers["WWW-Authenticate"] = "Bearer"
     return headers
@@ -116,7 +120,7 @@ class ChatbotDialect:
         body = {"rc": self._CODES.get(error.status, 1), "error": error.message}
         if error.status in self._plain:
             return JSONResponse(body, int(error.status), _headers(error))
-        return JSONResponse(body)
+        return JSONResponse(body, headers=_wait(error))
 
     def validation(self, problems: Sequence[Problem]) -> JSONResponse:
         """Answer rc 1 with a message that names every field."""

@@ -140,6 +140,11 @@ async def test_the_paths_above_are_all_that_are_spelled_out_beside_an_id(app: Fa
         "/api/v1/chatbot/{clientId}/faq/database/export",
         "/api/v1/chatbot/{clientId}/faq/database/inquiryrank",
         "/api/v1/outbound-bot/calls/stream",
+        "/agent-api/user/{user_id}/llm-intention-config/phrases",
+        "/agent-api/user/{user_id}/task/{item_id}/number/import",
+        "/agent-api/user/{user_id}/task/{item_id}/number/reset",
+        "/agent-api/user/{user_id}/task/{item_id}/record/export",
+        "/agent-api/user/{user_id}/task/create",
     }
     assert fixed.instead_of("POST", "/api/contacts/import") == []
     assert fixed.instead_of("DELETE", "/api/chatbot/users/somebody/mute") == []  # ids of users may hold slashes
