@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 import asyncpg
-from sqlalchemy import func, select
+from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.models import OutboundCall, TaskNumber
@@ -146,7 +146,7 @@ async def page(
     session: AsyncSession, task_id: int, status: int | None, *, offset: int, limit: int
 ) -> tuple[int, Sequence[TaskNumber]]:
     """Return how many numbers a task has, of one status or of all, and a page of them as they were added."""
-    mine = [TaskNumber.task_id.between(task_id, task_id)]  # see `_FORGET`
+    mine: list[ColumnElement[bool]] = [TaskNumber.task_id.between(task_id, task_id)]  # see `_FORGET`
     if status is not None:
         mine.append(TaskNumber.number_status == status)
     total = (await session.execute(select(func.count()).select_from(TaskNumber).where(*mine))).scalar_one()
