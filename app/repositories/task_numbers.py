@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 import asyncpg
-from sqlalchemy import func, select
+from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.models import OutboundCall, TaskNumber
@@ -42,13 +42,13 @@ _ADD = """
 """
 _EXISTING = "SELECT phone, id FROM task_number WHERE task_id = $1 AND phone = ANY($2::text[]) AND NOT is_repeat"
 
-# The order of ids is that in which the dialer takes rows.
+# The order of ids is that in which the dialer takes rows. For the range see `_FORGET`.
 _RESET = """
     WITH wanted AS MATERIALIZED (
         SELECT id FROM task_number
-        WHERE task_id = $1 AND id > $4 AND state IN ('done', 'refused') AND number_status = ANY($2::smallint[])
-          AND phone LIKE '+%'
-        ORDER BY id LIMIT $5
+        WHERE task_id <= $1 AND (task_id, id) > ($1, $4) AND state IN ('done', 'refused')
+          AND number_status = ANY($2::smallint[]) AND phone LIKE '+%'
+        ORDER BY task_id, id LIMIT $5
         FOR UPDATE
     )
     UPDATE task_number n
@@ -59,11 +59,16 @@ _RESET = """
 """
 _LOCK = "SELECT state FROM task_number WHERE task_id = $1 AND id = $2 FOR UPDATE"
 _DELETE = "DELETE FROM task_number WHERE id = $1"
+# A range, and its column in the order: with an equality the planner may take the primary key and pass over the numbers
+# of all earlier tasks to find those of one (measured with 300,000: 26 ms instead of a few µs per task).
 _FORGET = """
     DELETE FROM task_number WHERE id IN (
-        SELECT n.id FROM call_task t JOIN task_number n ON n.task_id = t.id
+        SELECT n.id
+        FROM call_task t CROSS JOIN LATERAL (
+            SELECT id FROM task_number WHERE task_id BETWEEN t.id AND t.id ORDER BY task_id, id LIMIT $1
+            FOR UPDATE SKIP LOCKED
+        ) n
         WHERE t.deleted_at IS NOT NULL LIMIT $1
-        FOR UPDATE OF n SKIP LOCKED
     )
 """
 _FORGET_IMPORTS = """
@@ -141,11 +146,11 @@ async def page(
     session: AsyncSession, task_id: int, status: int | None, *, offset: int, limit: int
 ) -> tuple[int, Sequence[TaskNumber]]:
     """Return how many numbers a task has, of one status or of all, and a page of them as they were added."""
-    mine = [TaskNumber.task_id == task_id]
+    mine: list[ColumnElement[bool]] = [TaskNumber.task_id.between(task_id, task_id)]  # see `_FORGET`
     if status is not None:
         mine.append(TaskNumber.number_status == status)
     total = (await session.execute(select(func.count()).select_from(TaskNumber).where(*mine))).scalar_one()
-    query = select(TaskNumber).where(*mine).order_by(TaskNumber.id).offset(offset).limit(limit)
+    query = select(TaskNumber).where(*mine).order_by(TaskNumber.task_id, TaskNumber.id).offset(offset).limit(limit)
     return total, (await session.scalars(query)).all()
 
 

@@ -116,12 +116,6 @@ include-path-regex = "^/agent-api/.*/task"
 checks.positive_data_acceptance.enabled = false   # what a task uses is the account's own; a phone is one; a CSV file
 
 [[operations]]
-include-path-regex = "^/agent-api/.*/(task/create|number/import|number/reset)$"
-checks.positive_data_acceptance.enabled = false
-checks.unsupported_method.enabled = false          # to other methods these are ids of tasks and of numbers
-checks.allow_header_conformance.enabled = false
-
-[[operations]]
 include-path-regex = "/(chats|calls)/stream$"
 enabled = false                                    # never ends
 

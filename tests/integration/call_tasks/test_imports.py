@@ -12,6 +12,7 @@ from fastapi import FastAPI
 from app.clock import ManualClock
 from app.errors import InvalidInputError
 from app.repositories.database import Database
+from app.services import transactions
 from app.services.agent import imports as service
 from app.services.agent.owners import Owner
 from tests.agent import AGENT, add_numbers, add_task
@@ -119,9 +120,9 @@ async def test_every_broken_line_is_reported_and_the_rest_imported(
 
 
 async def test_errors_are_listed_up_to_a_bound_and_all_counted(client: httpx2.AsyncClient, task: int) -> None:
-    report = await load(client, task, "phone\n" + "nonsense\n" * 2500 + "13900009001\n")
-    assert counts(report) == (1, 0, 2500)
-    assert [problem["line"] for problem in report["errors"]] == list(range(2, 1002))
+    report = await load(client, task, "phone\n13900009001\n" + "nonsense\n" * 2500 + "13900009002\n")
+    assert counts(report) == (2, 0, 2500)
+    assert [problem["line"] for problem in report["errors"]] == list(range(3, 1003))
 
 
 @pytest.mark.parametrize(
@@ -173,6 +174,17 @@ async def test_two_imports_of_the_same_file_at_once(client: httpx2.AsyncClient, 
     assert sum(report["imported"] for report in reports) == 3000
     assert sum(report["duplicates"] for report in reports) == 6000
     assert await value(database, "SELECT count(*) FROM task_number") == 3000
+
+
+async def test_imports_do_not_block_each_other(
+    client: httpx2.AsyncClient, task: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever the order of their lines: a transaction that met another one would be repeated, here it fails."""
+    monkeypatch.setattr(transactions, "ATTEMPTS", 1)
+    lines = many(1000).splitlines()
+    files = ["\n".join(lines), "\n".join(reversed(lines))] * 2
+    reports = await asyncio.gather(*(load(client, task, file) for file in files))
+    assert sum(report["imported"] for report in reports) == 1000
 
 
 class Upload:
