@@ -195,7 +195,7 @@ def create_app(
     install_error_handlers(app)
     for router in _ROUTERS:
         app.include_router(router)
-    require_rules(app.routes)
+    require_rules(app.router)
     complete_document(app)
     return app
 
