@@ -213,7 +213,7 @@ def create_app(
     install_error_handlers(app)
     for router in _ROUTERS:
         app.include_router(router)
-    require_rules(app.routes, are_all=late.are_all_loaded())
+    require_rules(app.router, are_all=late.are_all_loaded())
     complete_document(app)
     return app
 

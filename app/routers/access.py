@@ -24,12 +24,12 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.config import Settings
 from app.domain.keys import Scope as KeyScope
 from app.domain.keys import digest, is_equal
-from app.errors import AppError, ForbiddenError, UnauthorizedError
+from app.errors import AppError, ForbiddenError, UnauthorizedError, UnavailableError
 from app.routers.dialects import dialect_of
 from app.routers.grants import ANYBODY, PROVING, THIS_MACHINE, Grant, give, key_grant
 from app.services.keys import KeyRing
@@ -124,6 +124,18 @@ class Access:
             self._require_own_page(headers)
         return grant
 
+    def may_end(self, grant: Grant) -> bool:
+        """Tell whether a grant can come to its end while it is used: by a revocation, or by the first key."""
+        return grant.key_id is not None or grant is THIS_MACHINE
+
+    async def holds(self, grant: Grant) -> bool:
+        """Tell whether a grant that may end still holds; what cannot be known does not."""
+        try:
+            await self._ring.ready()
+        except UnavailableError:
+            return False
+        return not self._ring.has_any if grant.key_id is None else self._ring.is_valid(grant.key_id)
+
     def client(self, scope: Scope, headers: Headers) -> Address | None:
         """Return the address of who calls: the peer's, or what the nearest trusted proxy wrote; None if unknown."""
         peer = _address(scope["client"][0]) if scope.get("client") else None
@@ -168,7 +180,7 @@ class Access:
 
     def _ring_grant(self, offered: Sequence[bytes]) -> Grant | None:
         key = self._ring.find(offered)
-        return None if key is None else key_grant(key.id, key.scopes)
+        return None if key is None else key_grant(key.id, key.scopes, key.id)
 
 
 def is_account_call(scope: Scope) -> bool:
@@ -192,13 +204,31 @@ class AccessMiddleware:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Refuse the request or pass it on."""
-        if scope["type"] != "lifespan":
-            try:
-                give(scope, await self._access.admit(scope))
-            except AppError as refusal:
-                await _refuse(refusal, scope, receive, send)
+        if scope["type"] == "lifespan":
+            await self._app(scope, receive, send)
+            return
+        try:
+            grant = await self._access.admit(scope)
+        except AppError as refusal:
+            await _refuse(refusal, scope, receive, send)
+            return
+        give(scope, grant)
+        await self._app(scope, receive, self._ending(grant, send) if self._access.may_end(grant) else send)
+
+    def _ending(self, grant: Grant, send: Send) -> Send:
+        """End a stream in an orderly way when its caller may not read any further; what is sent at once is sent."""
+        has_ended = False
+
+        async def pass_on(message: Message) -> None:
+            nonlocal has_ended
+            if has_ended:
                 return
-        await self._app(scope, receive, send)
+            if message.get("more_body") and not await self._access.holds(grant):
+                has_ended = True
+                message = {"type": "http.response.body", "body": b"", "more_body": False}
+            await send(message)
+
+        return pass_on
 
 
 async def _refuse(refusal: AppError, scope: Scope, receive: Receive, send: Send) -> None:

@@ -39,6 +39,8 @@ class Grant:
     permits: frozenset[Permit]
     caller: str = "api"
     is_key: bool = False
+    key_id: str | None = None
+    """Of a key in the database, which may be revoked while a request is answered."""
 
     def satisfies(self, need: Need) -> bool:
         """Tell whether the caller has one of the things asked for."""
@@ -55,9 +57,10 @@ _PLACE: Final = "huiyin.grant"
 
 
 @lru_cache(maxsize=4096)
-def key_grant(name: str, scopes: frozenset[Scope]) -> Grant:
+def key_grant(name: str, scopes: frozenset[Scope], key_id: str | None = None) -> Grant:
     """Return what a key permits; ``name`` must not be the key."""
-    return Grant(frozenset({Permit.KEY, *map(Permit, with_implied(scopes))}), f"key:{name}", is_key=True)
+    permits = frozenset({Permit.KEY, *map(Permit, with_implied(scopes))})
+    return Grant(permits, f"key:{name}", is_key=True, key_id=key_id)
 
 
 def give(scope: AsgiScope, grant: Grant) -> None:

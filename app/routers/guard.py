@@ -4,9 +4,9 @@ The check stands in the route that was chosen and not before it: nothing has to 
 no FastAPI dependency, as `LeanRoute` and the short way of the chatbot do without those.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
-from fastapi.routing import APIRoute
+from fastapi.routing import APIRoute, APIRouter
 from starlette.routing import BaseRoute
 from starlette.types import Receive, Scope, Send
 
@@ -26,18 +26,18 @@ class GuardedRoute(APIRoute):
         await super().handle(scope, receive, send)
 
 
-def require_rules(routes: Sequence[BaseRoute], *, are_all: bool) -> None:
+def require_rules(router: APIRouter, *, are_all: bool) -> None:
     """Refuse routes that the table does not know, and lines of the table that no route is left for.
 
     Args:
-        routes: What is to be served, or a part of it.
+        router: What is to be served, or a part of it.
         are_all: Nothing else is: a line of the table without a route is a fault then.
 
     Raises:
         ValueError: names them, and says what to do.
     """
     faults, known = [], set()
-    for path, route in walk(routes):
+    for path, route in walk(router):
         if not isinstance(route, GuardedRoute):
             faults.append(f"{path} is no GuardedRoute: put it on a FamilyRouter")
             continue
@@ -50,12 +50,13 @@ def require_rules(routes: Sequence[BaseRoute], *, are_all: bool) -> None:
         raise ValueError("app/routers/scopes.py and the routes do not agree:\n" + "\n".join(faults))
 
 
-def walk(routes: Sequence[BaseRoute]) -> Iterator[tuple[str, BaseRoute]]:
+def walk(router: APIRouter) -> Iterator[tuple[str, BaseRoute]]:
     """Give every route with the template of its path; FastAPI includes routers lazily, their routes stand inside."""
-    for route in routes:
+    # FastAPI keeps pages made of files apart from other routes.
+    for route in (*router.routes, *getattr(router, "_low_priority_routes", ())):
         inner = getattr(route, "original_router", None)
         if inner is not None:
-            yield from walk(inner.routes)
+            yield from walk(inner)
         else:
             yield str(getattr(route, "path_format", route)), route
 

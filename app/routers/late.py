@@ -43,7 +43,7 @@ class LateFamily(APIRouter):
             if not self.is_loaded:
                 for router in importlib.import_module(self._package).routers:
                     self.include_router(router)
-                require_rules(self.routes, are_all=False)
+                require_rules(self, are_all=False)
                 self.is_loaded = True
 
     def matches(self, scope: Scope) -> tuple[Match, Scope]:

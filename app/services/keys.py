@@ -82,6 +82,11 @@ class KeyRing:
                 return found
         return None
 
+    def is_valid(self, key_id: str) -> bool:
+        """Tell whether a key that was found before is still valid."""
+        key = self._keys.get(key_id)
+        return key is not None and not key.is_expired(self._clock.now())
+
     async def aclose(self) -> None:
         """Write down what was used."""
         for task in (self._reading, self._writing):
@@ -118,7 +123,7 @@ class KeyRing:
         try:
             while self._unwritten:
                 uses, self._unwritten = self._unwritten, {}
-                async with self._database.connection() as connection:
+                async with asyncio.timeout(BOUND_SECONDS), self._database.connection() as connection:
                     await store.note_use(connection, uses)
         except Exception as error:  # noqa: BLE001 - the database may be away for a while; the next use is noted again
             self._noted.clear()

@@ -68,9 +68,13 @@ async def walk_through(service: Service, folder: Path, **variables: str) -> None
         assert re.match(rf"{other_id}  crm +operate,write +20\d\d-\S+Z  -  +20\d\d-\S+Z +works$", listed[2])
         assert not KEY.search("\n".join(listed))
 
-        code, told = await command(folder, "revoke", key_id, **variables)
-        assert (code, "last one" in told) == (0, False)
-        await becomes(lambda: status(key), 401)
+        async with client.stream("GET", "/api/v1/outbound-bot/calls/stream", headers={"X-API-Key": key}) as stream:
+            assert stream.status_code == 200
+            code, told = await command(folder, "revoke", key_id, **variables)
+            assert (code, "last one" in told) == (0, False)
+            await becomes(lambda: status(key), 401)
+            async with asyncio.timeout(PATIENCE):
+                assert all(line.startswith(":") or not line for line in [line async for line in stream.aiter_lines()])
         assert await status(other) == 403
         code, told = await command(folder, "forget", other_id, **variables)
         assert (code, "must be revoked first" in told) == (1, True)

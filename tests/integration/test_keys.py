@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
+from typing import Any
 from urllib.parse import urlsplit
 
 import asyncpg
@@ -18,6 +19,7 @@ from app.domain.keys import Scope, digest, id_in, new_key, with_implied
 from app.main import create_app
 from app.repositories import keys as store
 from app.repositories.database import Database
+from app.routers.access import Access, AccessMiddleware
 from app.services import keys
 from app.services.keys import BOUND_SECONDS, RENEW_SECONDS, RETRY_SECONDS, KeyRing
 from tests.conftest import START
@@ -260,3 +262,71 @@ async def test_many_requests_read_the_keys_once(app: FastAPI, client: httpx2.Asy
     await asyncio.gather(*(status(client) for _ in range(50)))
     async with app.state.context.database.connection() as connection:
         assert await connection.fetchval("SELECT last_value FROM reads") == 1
+
+
+async def streamed(access: Access, key: str | None, pieces: list[Any]) -> list[str]:
+    """What a caller gets of a stream; what stands between its pieces is done in between."""
+    sent: list[str] = []
+
+    async def stream(_scope: Any, _receive: Any, send: Any) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        for piece in pieces:
+            if isinstance(piece, str):
+                await send({"type": "http.response.body", "body": piece.encode(), "more_body": True})
+            else:
+                await piece()
+        await send({"type": "http.response.body", "body": b"end", "more_body": False})
+
+    async def send(message: Any) -> None:
+        if message["type"] == "http.response.body":
+            sent.append(message["body"].decode() + ("" if message["more_body"] else "."))
+
+    headers = [(b"host", b"localhost"), *([(b"authorization", f"Bearer {key}".encode())] if key else [])]
+    scope = {"type": "http", "method": "GET", "path": "/api/x", "headers": headers, "client": ("127.0.0.1", 1)}
+    await AccessMiddleware(stream, access)(scope, None, send)  # type: ignore[arg-type]  # nobody receives
+    return sent
+
+
+async def test_a_stream_ends_with_its_key(settings: Settings, database: Database, clock: ManualClock) -> None:
+    seconds = Seconds()
+    key_id, key = await make(database)
+    _, short = await make(database, days=1)
+
+    async def later() -> None:
+        seconds.now += BOUND_SECONDS
+
+    async def revoked() -> None:
+        await keys.revoke(database, key_id, now=START)
+
+    async def tomorrow() -> None:
+        clock.advance(timedelta(days=1))
+
+    async def gone() -> None:
+        await database.close()
+        database._dsn = "postgresql://nobody@127.0.0.1:1/nowhere"
+
+    boot = settings.model_copy(update={"api_keys": (SecretStr("boot"),)})
+    ring = KeyRing(database, clock, monotonic=seconds)
+    access, booted = Access(settings, ring), Access(boot, ring)
+    assert await streamed(access, key, ["a", later, "b"]) == ["a", "b", "end."]
+    assert await streamed(access, key, ["a", revoked, "b", later, "c", "d"]) == ["a", "b", "."]
+    assert await streamed(booted, "boot", ["a", later, "b"]) == ["a", "b", "end."]
+    assert await streamed(access, short, ["a", tomorrow, "b", "c"]) == ["a", "."]
+    clock.set(START)
+    assert await streamed(access, short, ["a", gone, "b", later, "c", "d"]) == ["a", "b", "."]
+    assert await streamed(booted, "boot", ["a", later, "b"]) == ["a", "b", "end."]
+    await ring.aclose()
+
+
+async def test_streams_of_this_machine_end_with_the_first_key(
+    settings: Settings, database: Database, clock: ManualClock
+) -> None:
+    seconds = Seconds()
+    ring = KeyRing(database, clock, monotonic=seconds)
+
+    async def made() -> None:
+        await make(database)
+        seconds.now += BOUND_SECONDS
+
+    assert await streamed(Access(settings, ring), None, ["a", made, "b", "c"]) == ["a", "."]
+    await ring.aclose()
