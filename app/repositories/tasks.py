@@ -7,6 +7,7 @@ from sqlalchemy import ColumnElement, Row, delete, exists, func, insert, literal
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.models import (
+    AuditEntry,
     AutoRecycleRule,
     BridgeGroup,
     CallerLine,
@@ -121,6 +122,12 @@ async def copy_numbers(session: AsyncSession, from_task: int, to_task: int, now:
     )
     columns = ["task_id", *fields, "created_at", "updated_at"]
     await session.execute(insert(TaskNumber).from_select(columns, numbers, include_defaults=False))
+
+
+async def note(session: AsyncSession, now: datetime, *, actor: str, action: str, task_id: int) -> None:
+    """Write into the audit trail who did something with a task."""
+    values = {"at": now, "actor": actor[:64], "action": action, "detail": {"task_id": task_id}}
+    await session.execute(insert(AuditEntry).values(values))
 
 
 async def users_of(session: AsyncSession, item: Property) -> Sequence[str]:

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 from fastapi import Path, Query
 
 from app.domain.calls import NumberStatus
+from app.routers.actors import ActorDep
 from app.routers.agent import task_shapes
 from app.routers.agent.owners import PREFIX, USER, ItemPath, OwnerDep
 from app.routers.agent.paging import PageDep, paged
@@ -79,9 +80,11 @@ async def add_numbers(owner: OwnerDep, item_id: ItemPath, body: NumbersIn, conte
     response_model=Envelope[ResetOut],
     responses=refusals(HTTPStatus.NOT_FOUND),
 )
-async def reset_numbers(owner: OwnerDep, item_id: ItemPath, body: ResetIn, context: ContextDep) -> dict[str, Any]:
+async def reset_numbers(
+    owner: OwnerDep, item_id: ItemPath, body: ResetIn, context: ContextDep, actor: ActorDep
+) -> dict[str, Any]:
     """Reset numbers."""
-    done = await service.reset(context, owner, item_id, body.number_status)
+    done = await service.reset(context, owner, item_id, body.number_status, actor=actor)
     return answered({"reset": done}, message="重置成功")
 
 

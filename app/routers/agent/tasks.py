@@ -111,9 +111,9 @@ async def delete_task(owner: OwnerDep, item_id: ItemPath, context: ContextDep) -
     response_model=Envelope[TaskOut],
     responses=refusals(HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT),
 )
-async def start_task(owner: OwnerDep, item_id: ItemPath, context: ContextDep) -> dict[str, Any]:
+async def start_task(owner: OwnerDep, item_id: ItemPath, context: ContextDep, actor: ActorDep) -> dict[str, Any]:
     """Start a task."""
-    return answered(_told(await TASKS.start(context, owner, item_id), context), message="启动成功")
+    return answered(_told(await TASKS.start(context, owner, item_id, actor=actor), context), message="启动成功")
 
 
 @router.post(

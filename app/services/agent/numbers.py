@@ -12,7 +12,7 @@ from app.domain.dialing.numbers import is_dialable
 from app.domain.identifiers import Identifier, IdentifierKind, normalise_phone
 from app.errors import ConflictError, InvalidInputError, NotFoundError
 from app.models import CallTask, OutboundCall, TaskNumber
-from app.repositories import protection
+from app.repositories import audit, protection
 from app.repositories import task_numbers as store
 from app.repositories.task_numbers import NewNumber
 from app.services.agent.owners import Owner, reading
@@ -122,7 +122,7 @@ async def read(context: Context, owner: Owner, task_id: int, text: str) -> list[
         return [await _view(session, number) for number in found]
 
 
-async def reset(context: Context, owner: Owner, task_id: int, statuses: Sequence[int]) -> int:
+async def reset(context: Context, owner: Owner, task_id: int, statuses: Sequence[int], *, actor: str) -> int:
     """Have numbers dialled once more that are over with one of these statuses; returns how many.
 
     A batch at a time, each for good: a call that is cut off has reset a part, and can be repeated.
@@ -133,7 +133,11 @@ async def reset(context: Context, owner: Owner, task_id: int, statuses: Sequence
         after = last
 
         async def work(connection: asyncpg.Connection, now: datetime, after: int = after) -> list[int]:
-            return await store.reset(connection, task_id, statuses, now, after=after, limit=RESET_BATCH)
+            ids = await store.reset(connection, task_id, statuses, now, after=after, limit=RESET_BATCH)
+            detail = {"task_id": task_id, "number_status": list(statuses), "numbers": len(ids)}
+            entries = [audit.Entry(detail=detail)] if ids else []
+            await audit.write(connection, now, actor=actor, action="numbers_reset", entries=entries)
+            return ids
 
         ids = await within(context, task_id, work)
         number, last = len(ids), ids[-1] if ids else last

@@ -91,7 +91,7 @@ class Tasks(Shelf[CallTask, TaskView]):
             total, rows = await repository.page(session, account.id, status, offset=offset, limit=limit)
             return total, await _views(session, rows)
 
-    async def start(self, context: Context, owner: Owner, task_id: int) -> TaskView:
+    async def start(self, context: Context, owner: Owner, task_id: int, *, actor: str) -> TaskView:
         """Let a task be dialled, from its beginning of time on; one that is started already stays as it is.
 
         Raises:
@@ -106,6 +106,7 @@ class Tasks(Shelf[CallTask, TaskView]):
                 task.status, task.due_at, task.started_at = int(TaskState.RUNNING), now, now
                 task.ended_at = task.stopped_by = None
                 await session.flush()
+                await repository.note(session, now, actor=actor, action="task_start", task_id=task.id)
             view = await self.view(session, task)
         context.wake_calls.set()
         return view
@@ -118,6 +119,7 @@ class Tasks(Shelf[CallTask, TaskView]):
                 task.status, task.due_at = int(TaskState.PAUSED), None
                 task.stopped_by = actor[:_MAX_ACTOR]
                 await session.flush()
+                await repository.note(session, context.clock.now(), actor=actor, action="task_stop", task_id=task.id)
             return await self.view(session, task)
 
     async def copy(self, context: Context, owner: Owner, task_id: int, *, with_numbers: bool) -> TaskView:

@@ -230,6 +230,12 @@ async def test_resetting(
     assert await reset(client, task, 4) == 0, "what waits or is called stays as it is"
     assert await reset(client, task, *range(2, 11)) == 0
     assert await reset(client, task, 1) == 1, "only where it is named"
+    noted = await rows(database, "SELECT actor, action, detail FROM audit_entry ORDER BY id")
+    details = [
+        {"task_id": task, "number_status": [4, 8], "numbers": 2},
+        {"task_id": task, "number_status": [1], "numbers": 1},
+    ]
+    assert noted == [{"actor": "api", "action": "numbers_reset", "detail": detail} for detail in details]
 
 
 async def test_erased_numbers_are_not_reset(client: httpx2.AsyncClient, database: Database, task: int) -> None:

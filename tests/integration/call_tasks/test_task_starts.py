@@ -12,10 +12,12 @@ from app.clock import ManualClock
 from app.repositories.database import Database
 from tests.agent import add_group, add_line, add_task
 from tests.integration.call_tasks.helpers import STARTED, TASK, act, put, shown
-from tests.people import value
+from tests.people import rows, value
 
 
-async def test_starting_and_stopping(client: httpx2.AsyncClient, app: FastAPI, clock: ManualClock) -> None:
+async def test_starting_and_stopping(
+    client: httpx2.AsyncClient, app: FastAPI, database: Database, clock: ManualClock
+) -> None:
     task = await add_task(client)
     wake = app.state.context.wake_calls
     wake.clear()
@@ -29,6 +31,9 @@ async def test_starting_and_stopping(client: httpx2.AsyncClient, app: FastAPI, c
     assert await act(client, task["id"], "stop") == stopped, "it was paused already"
     again = await act(client, task["id"], "start")
     assert (again["started_at"], again["stopped_by"]) == ("2026-03-05 19:30:00", None)
+    noted = await rows(database, "SELECT actor, action, detail FROM audit_entry ORDER BY id")
+    detail = {"actor": "api", "detail": {"task_id": task["id"]}}
+    assert noted == [detail | {"action": action} for action in ("task_start", "task_stop", "task_start")]
 
 
 async def test_a_started_task_is_not_changed(client: httpx2.AsyncClient, database: Database) -> None:
