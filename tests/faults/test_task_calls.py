@@ -88,7 +88,8 @@ async def assert_all_is_told(connection: asyncpg.Connection, bot: OutboundBot, c
     assert await connection.fetchval("SELECT count(*) FROM call_poll") == 0
     rows = await connection.fetch(
         "SELECT n.phone, n.state, n.reason, n.calls, n.redials,"
-        " count(*) FILTER (WHERE c.placement = 'placed') AS placed, count(*) FILTER (WHERE c.placement = 'unknown') AS unknown"
+        " count(*) FILTER (WHERE c.placement = 'placed') AS placed,"
+        " count(*) FILTER (WHERE c.placement = 'unknown') AS unknown"
         " FROM task_number n JOIN outbound_call c ON c.number_id = n.id GROUP BY n.id"
     )
     assert len(rows) == count
