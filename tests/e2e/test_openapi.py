@@ -113,6 +113,11 @@ include-path-regex = "^/agent-api/.*/llm-intention-config"
 checks.positive_data_acceptance.enabled = false   # 0.0 is an integer to JSON Schema; here numbers are strict
 
 [[operations]]
+include-path-regex = "^/agent-api/.*/task/{item_id}/record"
+checks.positive_data_acceptance.enabled = false   # there is such a day, and the phone is one
+checks.negative_data_rejection.enabled = false    # numbers are phones too
+
+[[operations]]
 include-path-regex = "/(chats|calls)/stream$"
 enabled = false                                    # never ends
 

@@ -181,7 +181,11 @@ async def test_at_last_it_is_given_up_and_can_be_sent_again(
     receiver.default = Reply()
     again = f"{MINE}/task/{task}/notice/{shown['id']}/resend"
     answer = await client.post(again)
-    assert (answer.status_code, answer.json()["data"]["status"], answer.json()["data"]["attempts"]) == (200, "pending", 0)
+    assert (answer.status_code, answer.json()["data"]["status"], answer.json()["data"]["attempts"]) == (
+        200,
+        "pending",
+        0,
+    )
     assert (await client.post(again)).status_code == 409
     await notifier.drain()
     assert (await notice(client, task))["status"] == "delivered"
@@ -267,7 +271,7 @@ async def test_a_process_that_dies_leaves_its_notices_to_others(
 async def test_of_an_erased_person_neither_number_nor_recording_is_told(
     client: httpx2.AsyncClient, database: Database, clock: ManualClock, notifier: Notifier, receiver: Receiver
 ) -> None:
-    task, call = await told(database, clock, receiver, recording_state="stored")
+    _, call = await told(database, clock, receiver, recording_state="stored")
     person = await add_contact(client, phone=call["phone"])
     assert (await client.delete(f"/api/contacts/{person}")).status_code == 204
     await notifier.drain()
