@@ -76,6 +76,11 @@ SEATS = [
     f"[{2**63}]",
     json.dumps(list(range(1, 203))),
 ]
+PHRASES = [
+    "1", "true", '"x"', "[]", '["1A"]', '{"1F": []}', '{"5C": []}', '{"6A": []}', '{"": []}', r'{"1A\n": []}',
+    *(f'{{"1A": {raw}}}' for raw in (*NOT_LISTS, "null", "[1]", "[null]", "[[]]", json.dumps(["好"] * 501))),
+    *(f'{{"1A": [{raw}]}}' for raw in (*UNSTORABLE, *BLANK, '"="', '" = "', json.dumps("好" * 51))),
+]  # fmt: skip
 NUMBER = [*NOT_TEXT, '""', '"abc"', '"1"', '"+"', '"１２３"', json.dumps("1" * 33)]
 
 # name: (path below the account, good body, required, what each field must refuse)
@@ -154,6 +159,7 @@ ENDPOINTS: dict[str, tuple[str, dict[str, Any], tuple[str, ...], dict[str, list[
             "name": [*NAME, "null"],
             "llm_type": [*integer(1, 2), "null"],
             "is_default": ["2", "true", "false", '"0"', "null", "-1", "0.0"],
+            "phrases": PHRASES,
         },
     ),
 }

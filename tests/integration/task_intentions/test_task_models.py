@@ -174,12 +174,16 @@ async def test_nobodys_refusal_waits_for_a_slow_model(
     model.default = HANG
     await talks(database, clock, ("您好", "我要报名"), llm_type=2)
     await asking.read_new()
-    slow = asyncio.create_task(asking.ask_model())
+    await asking.tick()
+    await asking.tick()
     (angry,) = await talks(database, clock, ("您好", "别再打了"), llm_type=2)
     await asking.read_new()
-    assert not slow.done()
+    assert asking._asking is not None
+    assert not asking._asking.done()
     assert await value(database, "SELECT value FROM do_not_contact") == angry["phone"]
-    await slow
+    await asking.idle()
+    assert await value(database, "SELECT count(*) FROM call_intention WHERE state = 'pending'") == 0
+    assert len(model.requests) == 1
 
 
 async def test_of_an_erased_person_no_sentence_is_kept(
