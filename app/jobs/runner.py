@@ -109,7 +109,9 @@ class Runner:
             self._scheduler.pause()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(self._context.settings.grace_seconds):
-                await asyncio.gather(self.dispatcher.idle(), self.caller.idle(), self.notifier.idle(), self.reader.idle())
+                await asyncio.gather(
+                    self.dispatcher.idle(), self.caller.idle(), self.notifier.idle(), self.reader.idle()
+                )
                 for entry in self._table.values():
                     async with entry.lock:
                         pass

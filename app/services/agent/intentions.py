@@ -31,7 +31,7 @@ from app.services.transactions import in_transaction, one_by_one
 
 log = structlog.get_logger(__name__)
 
-BATCH = 200
+BATCH = 100
 MODEL_BATCH = 32
 AT_ONCE = 8
 RULES = "rules"
