@@ -55,6 +55,7 @@ class Runner:
         self.caller = Caller(desk)
         self._recordings = recordings
         self.notifier = notifier
+        self.reader = reader
         passes = Passes(context, self.dispatcher)
         tick = context.settings.tick_seconds
         self._table = {
@@ -66,7 +67,7 @@ class Runner:
             "watchdog": _Entry(self.caller.watchdog, 10.0),
             "recordings": _Entry(self._copy_recordings, tick),
             "intentions": _Entry(reader.read_new, tick),
-            "models": _Entry(reader.ask_model, tick),
+            "models": _Entry(reader.tick, tick),
             "notices": _Entry(notifier.tick, tick),
             "sweep_polls": _Entry(self.caller.sweep, 30.0),
             "sweep": _Entry(passes.sweep, 30.0),
@@ -109,7 +110,9 @@ class Runner:
             self._scheduler.pause()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(self._context.settings.grace_seconds):
-                await asyncio.gather(self.dispatcher.idle(), self.caller.idle(), self.notifier.idle())
+                await asyncio.gather(
+                    self.dispatcher.idle(), self.caller.idle(), self.notifier.idle(), self.reader.idle()
+                )
                 for entry in self._table.values():
                     async with entry.lock:
                         pass

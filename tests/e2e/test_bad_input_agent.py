@@ -109,6 +109,11 @@ SCRIPTS = [
     *(f'[{{"id": {raw}}}]' for raw in (*REFERENCE, "null")),
     *(f'[{{"id": 1, "weight": {raw}}}]' for raw in (*integer(1, 1000), "null")),
 ]  # fmt: skip
+PHRASES = [
+    "1", "true", '"x"', "[]", '["1A"]', '{"1F": []}', '{"5C": []}', '{"6A": []}', '{"": []}', r'{"1A\n": []}',
+    *(f'{{"1A": {raw}}}' for raw in (*NOT_LISTS, "null", "[1]", "[null]", "[[]]", json.dumps(["好"] * 501))),
+    *(f'{{"1A": [{raw}]}}' for raw in (*UNSTORABLE, *BLANK, '"="', '" = "', json.dumps("好" * 51))),
+]  # fmt: skip
 NUMBER = [*NOT_TEXT, '""', '"abc"', '"1"', '"+"', '"１２３"', json.dumps("1" * 33)]
 
 # name: (path below the account, good body, required, what each field must refuse)
@@ -187,6 +192,7 @@ ENDPOINTS: dict[str, tuple[str, dict[str, Any], tuple[str, ...], dict[str, list[
             "name": [*NAME, "null"],
             "llm_type": [*integer(1, 2), "null"],
             "is_default": ["2", "true", "false", '"0"', "null", "-1", "0.0"],
+            "phrases": PHRASES,
         },
     ),
     "task": (

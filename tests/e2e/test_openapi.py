@@ -116,6 +116,10 @@ include-path-regex = "^/agent-api/.*/task"
 checks.positive_data_acceptance.enabled = false   # what a task uses is the account's own; a phone is one; a CSV file
 
 [[operations]]
+include-path-regex = "^/agent-api/.*/task/{item_id}/record"
+checks.negative_data_rejection.enabled = false    # numbers are phones too
+
+[[operations]]
 include-path-regex = "/(chats|calls)/stream$"
 enabled = false                                    # never ends
 

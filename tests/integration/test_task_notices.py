@@ -14,8 +14,10 @@ from app.clock import ManualClock
 from app.config import Settings
 from app.domain.calls import NumberStatus
 from app.errors import InvalidInputError
+from app.gateways.receivers import Receivers
+from app.main import create_app
 from app.repositories.database import Database
-from app.services.agent.notices import check_receiver
+from app.services.agent.notices import check_receiver, reach_of
 from app.services.agent.notifier import Notifier
 from app.services.outbox import PAUSES
 from tests.agent import AGENT, add_account, add_group, add_seat
@@ -181,7 +183,11 @@ async def test_at_last_it_is_given_up_and_can_be_sent_again(
     receiver.default = Reply()
     again = f"{MINE}/task/{task}/notice/{shown['id']}/resend"
     answer = await client.post(again)
-    assert (answer.status_code, answer.json()["data"]["status"], answer.json()["data"]["attempts"]) == (200, "pending", 0)
+    assert (answer.status_code, answer.json()["data"]["status"], answer.json()["data"]["attempts"]) == (
+        200,
+        "pending",
+        0,
+    )
     assert (await client.post(again)).status_code == 409
     await notifier.drain()
     assert (await notice(client, task))["status"] == "delivered"
@@ -267,7 +273,7 @@ async def test_a_process_that_dies_leaves_its_notices_to_others(
 async def test_of_an_erased_person_neither_number_nor_recording_is_told(
     client: httpx2.AsyncClient, database: Database, clock: ManualClock, notifier: Notifier, receiver: Receiver
 ) -> None:
-    task, call = await told(database, clock, receiver, recording_state="stored")
+    _, call = await told(database, clock, receiver, recording_state="stored")
     person = await add_contact(client, phone=call["phone"])
     assert (await client.delete(f"/api/contacts/{person}")).status_code == 204
     await notifier.drain()
@@ -305,9 +311,6 @@ async def test_nothing_leaves_for_addresses_that_are_not_allowed(
     call = await add_record(database, task, clock.now(), NumberStatus.BUSY)
     await end(database, clock.now(), call)
     # As `create_app` makes them from these settings.
-    from app.gateways.receivers import Receivers  # noqa: PLC0415 - only here
-    from app.services.agent.notices import reach_of  # noqa: PLC0415 - only here
-
     receivers = Receivers(reach_of(app.state.context), timeout_seconds=1, max_connections=1)
     await Notifier(app.state.context, receivers).drain()
     await receivers.close()
@@ -335,3 +338,22 @@ async def test_whose_notices_they_are(
     ):
         assert (await client.post(path)).status_code == 404, path
     assert await rows(database, "SELECT status FROM call_notice") == [{"status": "pending"}]
+
+
+async def test_the_scheduler_reads_and_tells_by_itself(
+    settings: Settings, database: Database, clock: ManualClock, receiver: Receiver
+) -> None:
+    config = await add_config(database, llm_type=2)
+    task = await add_task(database, call_notify_url=f"{receiver.url}/x", llm_intention_id=config)
+    call = await add_record(database, task, clock.now(), conversations=said(clock.now(), "您好", "别再打了"))
+    quiet = await add_record(database, task, clock.now(), conversations=said(clock.now(), "您好", "我要报名"))
+    await end(database, clock.now(), call, quiet)
+    service = create_app(settings.model_copy(update={"jobs": True, "tick_seconds": 0.05}), clock=clock)
+    async with service.router.lifespan_context(service), asyncio.timeout(60):
+        while await value(database, "SELECT count(*) FROM call_notice WHERE status = 'delivered'") < 2:  # noqa: ASYNC110 - a table rings no bell
+            await asyncio.sleep(0.02)
+    told_levels = {
+        request.document["data"]["record_id"]: request.document["data"]["intention"] for request in receiver.requests
+    }
+    assert told_levels == {call["id"]: 4, quiet["id"]: 1}
+    assert await value(database, "SELECT value FROM do_not_contact") == call["phone"]

@@ -146,7 +146,8 @@ class PhraseTable:
             bare = [re.escape(fold(phrase.removeprefix(WHOLE))) for phrase in phrases if phrase.startswith(WHOLE)]
             if bare:
                 longest_first = "|".join(sorted(bare, key=len, reverse=True))
-                self._whole.append((re.compile(f"(?:(?:{longest_first})[{PARTICLES}]*)+"), tag))
+                # Without a way back: phrases of a table can be read in many ways, and a clause is long.
+                self._whole.append((re.compile(f"(?:(?>{longest_first})[{PARTICLES}]*+)++"), tag))
         self.parts.sort(key=lambda part: -len(part[0]))
 
     def tag_of_whole(self, clause: str) -> str | None:

@@ -42,7 +42,7 @@ from app.patterns import compile_later
 MAX_EVIDENCE = 5
 MAX_READ = 1000
 """Characters of a sentence that are read; nobody says more before the robot answers."""
-_ACKNOWLEDGED = compile_later(r"(?:(?:嗯|恩|是|对|哦|会|能|方便|在|知道|收到|清楚|明白)+[的啊呀了呢吧]*)+")
+_ACKNOWLEDGED = compile_later(r"(?:(?:嗯|恩|是|对|哦|会|能|方便|在|知道|收到|清楚|明白)[的啊呀了呢吧]*+)++")
 """Bare answers that say something only after a question; 好 and 可以 say it after an offer too."""
 _GREETINGS = frozenset(
     {"喂", "喂喂", "你好", "您好", "谁", "哪位", "哪里", "什么", "啊", "谢谢", "再见", "拜拜", "喂你好"}

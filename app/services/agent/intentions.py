@@ -31,7 +31,7 @@ from app.services.transactions import in_transaction, one_by_one
 
 log = structlog.get_logger(__name__)
 
-BATCH = 200
+BATCH = 100
 MODEL_BATCH = 32
 AT_ONCE = 8
 RULES = "rules"
@@ -46,6 +46,7 @@ class TalkReader:
     context: Context
     analyst: Analyst | None
     circuit: Circuit = field(default_factory=Circuit)
+    _asking: asyncio.Task[None] | None = None
 
     async def read_new(self) -> None:
         """Read talks that nobody has read yet, batch by batch."""
@@ -57,8 +58,25 @@ class TalkReader:
         while not self.context.stopping.is_set() and await self._claim_for_model():
             pass
 
+    async def tick(self) -> None:
+        """Let the model be asked, and do not wait for its answers."""
+        if self._asking is None or self._asking.done():
+            if self._asking is not None:
+                # What went wrong the last time shows as a failure of this pass; the talks come back with their leases.
+                asking, self._asking = self._asking, None
+                asking.result()
+            self._asking = asyncio.create_task(self.ask_model(), name="models")
+
+    async def idle(self) -> None:
+        """Wait until the model is not being asked."""
+        if self._asking is not None:
+            await asyncio.wait([self._asking])
+
     async def close(self) -> None:
-        """Let the analyst go."""
+        """Let the analyst go; what it was asked is asked again by others when the lease ends."""
+        if self._asking is not None:
+            self._asking.cancel()
+            await asyncio.gather(self._asking, return_exceptions=True)
         if self.analyst is not None:
             await self.analyst.close()
 

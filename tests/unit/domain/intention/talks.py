@@ -1,9 +1,9 @@
 """Short talks with the level that a person would give them: invented, as recognised speech has them.
 
 One talk a line: level, a mark, then the lines in turn, the robot begins. The mark says whether the person refuses
-further calls (`!`) or not (`-`). The phrases were written with the first set at hand, the second was written after them:
-what is right there is what is to be expected of talks that nobody thought of. After it was measured (0.53; two of five
-refusals were missed) the rules for refusals and for what is no consent were changed.
+further calls (`!`) or not (`-`). The phrases were written with the first set at hand, the second was written after
+them: what is right there is what is to be expected of talks that nobody thought of. After it was measured (0.53; two
+of five refusals were missed) the rules for refusals and for what is no consent were changed.
 """
 
 from typing import NamedTuple

@@ -195,5 +195,8 @@ def test_any_talk_has_a_level_and_evidence_is_what_the_person_said(lines: list[L
 
 
 def test_a_very_long_sentence_is_read() -> None:
-    for piece in ("不去", "别给我打扰算", "一点都", "好", "我要投诉的", "就还", "不是不"):
-        assert read(piece * 20_000).evidence
+    ambiguous = PhraseTable({"1A": ["=好", "=好的", "=的", "=好好"], "4A": ["=嗯", "=嗯嗯"]})
+    for piece in ("不去", "别给我打扰算", "一点都", "好", "我要投诉的", "就还", "不是不", "嗯", "好的", "对的", "会会"):
+        for end in ("", "x"):
+            assert read(piece * 20_000 + end).evidence
+            assert read(piece * 400 + end, table=ambiguous).evidence
