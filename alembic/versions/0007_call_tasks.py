@@ -245,9 +245,7 @@ def upgrade() -> None:
     )
     op.create_index("ix_line_hold_line_id", "line_hold", ["line_id"], unique=False)
     op.add_column("account", sa.Column("notify_secret", sa.String(length=128), nullable=True))
-    op.add_column(
-        "llm_intention_config", sa.Column("phrases", postgresql.JSONB(astext_type=sa.Text()), nullable=True)
-    )
+    op.add_column("llm_intention_config", sa.Column("phrases", postgresql.JSONB(astext_type=sa.Text()), nullable=True))
     op.add_column("bridge_group_seat", sa.Column("talks", sa.Integer(), server_default=sa.text("0"), nullable=False))
     op.add_column("outbound_call", sa.Column("task_id", sa.BigInteger(), nullable=True))
     op.add_column("outbound_call", sa.Column("number_id", sa.BigInteger(), nullable=True))

@@ -317,6 +317,7 @@ async def test_an_erased_person_is_in_no_task_any_more(
         await connection.execute(
             "INSERT INTO call_intention (call_id, config_id, state, due_at, level, evidence)"
             """ SELECT id, 1, 'done', now(), 1, '["城南旧巷"]' FROM outbound_call"""
+            " ON CONFLICT (call_id) DO UPDATE SET evidence = excluded.evidence"
         )
     await start(database, waiting, clock.now())
     assert (await client.delete(f"/api/contacts/{contact.json()['id']}")).status_code < 300
