@@ -22,10 +22,12 @@ SUB_ACCOUNT = "c1a9e4d2-0b36-4e88-8f10-72d5b39f6a04"
 
 _MORNING, _AFTERNOON = ("9:00", "12:00"), ("14:00", "18:00")
 _WORKDAYS, _WEEKEND = range(1, 6), (6, 0)
+_ALWAYS = ("0:00", "24:00")
 _Hours: TypeAlias = dict[int, tuple[tuple[str, str], ...]]
 _HOURS: tuple[tuple[str, _Hours, bool], ...] = (
     ("工作日", dict.fromkeys(_WORKDAYS, (_MORNING, _AFTERNOON)), True),
     ("周末上午", dict.fromkeys(_WEEKEND, (("9:30", "12:00"),)), False),
+    ("全天", dict.fromkeys(range(7), (_ALWAYS,)), False),
 )
 _LINES = (("演示一号线", 10, None), ("演示二号线", 5, "057100001234"))
 _RULES = (
@@ -116,6 +118,8 @@ async def _add_task(context: Context, owner: Owner) -> None:
     given = {
         "name": "演示回访任务",
         "destination_extension": choices.outbound_groups[0].group.id,
+        # At all hours, so that it can be tried at any: its numbers are the simulator's.
+        "dial_time_id": choices.dial_times[-1].id,
         "maximumcall": 3,
         "bridge_group_id": choices.bridge_groups[0].id,
         "auto_recycle_rule_id": choices.rules[0].id,
