@@ -146,7 +146,7 @@ async def test_the_demonstration(client: httpx2.AsyncClient, app: FastAPI) -> No
     assert (account["user_id"], [sub["user_id"] for sub in account["sub_users"]]) == (ACCOUNT, [SUB_ACCOUNT])
     told = await choices(client, ACCOUNT)
     assert all(told.values()), "something of everything"
-    assert [group["is_default"] for group in told["enum_dial_time_group"]] == [True, False]
+    assert [group["is_default"] for group in told["enum_dial_time_group"]] == [True, False, False]
     assert {rule["type"] for rule in told["auto_recycle_rules"]} == {1, 2}
     assert len(told["outbound_group"][0]["caller_lines"]) == 2
     (task,) = (await client.get(f"{AGENT}/{ACCOUNT}/task")).json()["data"]["results"]
