@@ -33,9 +33,9 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("call_id", name=op.f("pk_call_intention")),
     )
     op.create_index(
-        "ix_call_intention_due_at",
+        "ix_call_intention_attempts_due_at",
         "call_intention",
-        ["due_at"],
+        ["attempts", "due_at"],
         unique=False,
         postgresql_where=sa.text("state = 'pending'"),
     )
@@ -245,9 +245,7 @@ def upgrade() -> None:
     )
     op.create_index("ix_line_hold_line_id", "line_hold", ["line_id"], unique=False)
     op.add_column("account", sa.Column("notify_secret", sa.String(length=128), nullable=True))
-    op.add_column(
-        "llm_intention_config", sa.Column("phrases", postgresql.JSONB(astext_type=sa.Text()), nullable=True)
-    )
+    op.add_column("llm_intention_config", sa.Column("phrases", postgresql.JSONB(astext_type=sa.Text()), nullable=True))
     op.add_column("bridge_group_seat", sa.Column("talks", sa.Integer(), server_default=sa.text("0"), nullable=False))
     op.add_column("outbound_call", sa.Column("task_id", sa.BigInteger(), nullable=True))
     op.add_column("outbound_call", sa.Column("number_id", sa.BigInteger(), nullable=True))
@@ -344,6 +342,6 @@ def downgrade() -> None:
     )
     op.drop_table("call_notice")
     op.drop_index(
-        "ix_call_intention_due_at", table_name="call_intention", postgresql_where=sa.text("state = 'pending'")
+        "ix_call_intention_attempts_due_at", table_name="call_intention", postgresql_where=sa.text("state = 'pending'")
     )
     op.drop_table("call_intention")

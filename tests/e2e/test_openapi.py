@@ -103,7 +103,6 @@ include-name = "PUT /api/calendar/{year}"
 checks.positive_data_acceptance.enabled = false   # the dates are those of the year
 
 [[operations]]
-include-path-regex = "/(chats|calls)/stream$"
 include-path-regex = "^/agent-api/.*/(dial-time-group|caller-line|auto-recycle-rule|outbound-group|bridge-group)"
 # Hours do not overlap, a line ends after it begins, 50 redials in all, lines and seats are the account's own.
 checks.positive_data_acceptance.enabled = false

@@ -26,3 +26,12 @@ def test_a_public_address_has_a_scheme_and_a_host(monkeypatch: pytest.MonkeyPatc
         Settings()
     monkeypatch.setenv("HUIYIN_PUBLIC_URL", "https://huiyin.example.com")
     assert Settings().public_url == "https://huiyin.example.com"
+
+
+def test_hosts_of_receivers_are_a_list(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HUIYIN_NOTIFY_HOSTS", "hooks.example.com, 10.0.0.7 ,")
+    assert Settings().notify_hosts == ("hooks.example.com", "10.0.0.7")
+    assert Settings().notify_private is False
+    monkeypatch.setenv("HUIYIN_ANALYST_URL", "api.example.com")
+    with pytest.raises(ValidationError, match="analyst_url"):
+        Settings()
