@@ -28,7 +28,7 @@ _EMPTY_CALLS = """
                               END
     WHERE id = ANY($1::bigint[])
 """
-_EMPTY_INTENTIONS = "UPDATE call_intention SET evidence = '[]' WHERE call_id = ANY($1::bigint[]) AND evidence <> '[]'"
+_EMPTY_INTENTIONS = "UPDATE call_intention SET evidence = '[]', problem = NULL WHERE call_id = ANY($1::bigint[])"
 _EMPTY_PARTIES = """
     UPDATE mediation_party
     SET contact_id = NULL, person_id = 'erased-' || id, name = '', honorific = NULL, phone = NULL
@@ -94,8 +94,8 @@ async def erase(
     party_ids = [party["id"] for party in traces.parties]
     call_ids = [call["id"] for call in traces.calls]
     await connection.execute(_EMPTY_CALLS, call_ids, now)
-    await connection.execute(_EMPTY_INTENTIONS, call_ids)
     await recordings.remove(connection, now, call_ids)
+    await connection.execute(_EMPTY_INTENTIONS, call_ids)
     await connection.execute(_EMPTY_ROUNDS, party_ids, actor[:64], now)
     await connection.execute(_EMPTY_PARTIES, party_ids)
     mediation_ids = [party["mediation_id"] for party in traces.parties]
