@@ -120,6 +120,10 @@ async def test_hours_that_are_changed_hold_at_once_for_who_runs_and_soon_for_who
     assert dialled > 0
     ranges["end_time"] = "12:00"
     assert (await client.put(path, json={"content": content})).status_code == 200
+    await stop(database, task)
+    await start(database, task, clock.now())
+    await caller.drain()
+    assert {row["reason"] for row in await numbers(database, task)} == {None}, "nobody was even looked at"
     await pass_time(caller, clock, 70, step=10)
     assert len(dialer.dials) == dialled
     assert await state(database, task) == (3, NINE, None)
