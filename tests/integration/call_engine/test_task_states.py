@@ -121,6 +121,8 @@ async def test_hours_that_are_changed_hold_at_once_for_who_runs_and_soon_for_who
     ranges["end_time"] = "12:00"
     assert (await client.put(path, json={"content": content})).status_code == 200
     await stop(database, task)
+    async with database.connection() as connection:
+        await connection.execute("UPDATE call_task SET maximumcall = 9")
     await start(database, task, clock.now())
     await caller.drain()
     assert {row["reason"] for row in await numbers(database, task)} == {None}, "nobody was even looked at"
