@@ -29,6 +29,7 @@ class Caller:
         self._desk = desk
         self._context = desk.context
         self._turns = polling.Turns()
+        self._writing = polling.Writing(desk)
         self._tasks: set[asyncio.Task[None]] = set()
         self._polls = 0
 
@@ -55,7 +56,7 @@ class Caller:
             placed = [row for row in own if row["placement"] == "placed"]
             doubtful = [row for row in own if row["placement"] != "placed"]
             for chunk in polling.chunks(placed):
-                self._start(polling.poll(self._desk, chunk), "poll", len(chunk))
+                self._start(polling.poll(self._desk, self._writing, chunk), "poll", len(chunk))
             if doubtful:
                 self._start(lookups.look_up(self._desk, doubtful), "look-up", len(doubtful))
             if foreign:

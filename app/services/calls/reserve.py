@@ -211,8 +211,8 @@ class _Situation:
 async def _protected(connection: asyncpg.Connection, wanted: Sequence[Wanted]) -> list[bool]:
     """Tell for each call whether its person, or anything that the person or the number is known under, is protected."""
     contact_ids = {item.subject.contact_id for item in wanted if item.subject.contact_id is not None}
-    owned = await protection.identifiers_of(connection, contact_ids)
-    flagged = await protection.flagged(connection, contact_ids)
+    owned = await protection.identifiers_of(connection, contact_ids) if contact_ids else []
+    flagged = await protection.flagged(connection, contact_ids) if contact_ids else set()
     dialled = {
         item.phone: stored_identifier(IdentifierKind.PHONE, item.phone) for item in wanted if item.phone is not None
     }

@@ -245,6 +245,39 @@ async def test_maximumcall_holds_over_scripts_with_lines_of_their_own(
         }
 
 
+async def test_who_reserves_for_a_task_holds_all_its_lines(
+    app: FastAPI, client: httpx2.AsyncClient, clock: ManualClock, database: Database
+) -> None:
+    """Two reservations at the same moment, each for numbers that go over another line."""
+    world = await add_world(client)
+    other_line = await add_line(client)
+    other = await add_group(client, caller_lines=[other_line])
+    task = await add_task(database, world, lines=(), scripts={world.group: 1, other["id"]: 1}, maximumcall=3)
+    await add_numbers(database, task, phones(6))
+    async with database.connection() as connection:
+        await connection.execute(
+            "UPDATE task_number SET group_id = CASE WHEN id % 2 = 0 THEN $1::bigint ELSE $2::bigint END",
+            world.group,
+            other["id"],
+        )
+    await start(database, task, clock.now())
+    lease_end = clock.now() + LEASE
+    async with database.connection() as connection:
+        await connection.execute("UPDATE task_number SET due_at = $1", lease_end)
+    own = [[row["id"] for row in await numbers(database, task) if row["id"] % 2 == rest] for rest in range(2)]
+    desk = app.state.desk
+    source = desk.sources[1]
+    async with database.transaction() as second:
+        async with database.transaction() as first:
+            assert len(await source.reserve(first, desk, own[0], lease_end, clock.now())) == 3
+            reserving = asyncio.create_task(source.reserve(second, desk, own[1], lease_end, clock.now()))
+            async with asyncio.timeout(60):
+                while not await first.fetchval("SELECT count(*) FROM pg_locks WHERE NOT granted"):  # noqa: ASYNC110
+                    await asyncio.sleep(0.01)
+        assert await reserving == []
+    assert {row["reason"] for row in await numbers(database, task)} == {None, "no_line"}
+
+
 async def test_scripts_by_weight_stay_with_their_number(
     client: httpx2.AsyncClient, dialer: ScriptedDialer, caller: Caller, clock: ManualClock, database: Database
 ) -> None:
