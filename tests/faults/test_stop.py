@@ -83,5 +83,5 @@ async def test_an_open_stream_does_not_hold_up_the_stop(database_url: str) -> No
 
 async def test_stopped_before_the_scheduler_began(app: FastAPI) -> None:
     """A signal that comes while the demonstration data is loaded finds a scheduler that never started."""
-    await Runner(app.state.context, app.state.desk, app.state.recordings).stop()
+    await Runner(app.state.context, app.state.desk, app.state.recordings, app.state.metrics).stop()
     assert app.state.context.stopping.is_set()
