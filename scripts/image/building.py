@@ -5,7 +5,6 @@ import os
 import platform
 import shutil
 import subprocess
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -76,7 +75,7 @@ def provide_programs() -> None:
 def buildah(*arguments: str | Path, minutes: float = MINUTES, log: Path | None = None) -> str:
     """Call buildah on a store of our own, which nothing else on the machine sees."""
     store = PLACE / "store"
-    places = ["--root", store / "root", "--runroot", store / "run"]
+    places = ["--root", str(store / "root"), "--runroot", str(store / "run")]
     return call(["buildah", "--storage-driver", "vfs", *places, *arguments], minutes=minutes, log=log)
 
 
@@ -131,7 +130,3 @@ def _local_base() -> str:
         f"base: {release.get('PRETTY_NAME')} with Python {version} stands in for python:3.13-slim, which is not fetched"
     )
     return version
-
-
-if __name__ == "__main__":
-    sys.exit("run `python scripts/dev.py image`")

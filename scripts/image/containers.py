@@ -15,7 +15,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from building import PLACE, Image, ImageError, call
+from scripts.image.building import PLACE, Image, ImageError, call
 
 STATES = PLACE / "runc"
 SECONDS = 60.0

@@ -13,8 +13,18 @@ import sys
 import time
 from pathlib import Path
 
-from building import PLACE, Image, ImageError, build, clean, provide_programs, say
-from containers import STATES, Container, owned
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
+from scripts.image.building import (
+    PLACE,
+    Image,
+    ImageError,
+    build,
+    clean,
+    provide_programs,
+    say,
+)
+from scripts.image.containers import STATES, Container, owned
 
 # The image holds the binaries of PostgreSQL: they stand in for the image `postgres:18`, which is not fetched.
 _POSTGRES = """

@@ -68,8 +68,8 @@ async def test_without_a_database_old_figures_are_not_shown(app: FastAPI, client
     await shown(app, client)
     database = app.state.context.database
     database._dsn = "postgresql://nobody@127.0.0.1:1/nowhere"
-    database._pool._idle.clear()
-    database._pool._open = 0
+    for idle in database._pool._idle:
+        idle.terminate()
     found = await shown(app, client)
     assert found["huiyin_database_up"] == "0.0"
     assert not [line for line in found if line.startswith("huiyin_lag_seconds")]
