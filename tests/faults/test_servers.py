@@ -9,6 +9,7 @@ from pathlib import Path
 import asyncpg
 import httpx2
 import pytest
+from sqlalchemy import text
 
 from app import serving
 from app.errors import StartupError
@@ -156,6 +157,22 @@ async def test_tls_and_a_password_file(with_tls: Programs, certificates: Path, r
             await database.close()
 
 
+async def sessions_side_by_side(url: str) -> None:
+    """Run other statements in many short sessions of two processes' worth of pools at once."""
+
+    async def some(database: Database, number: int) -> None:
+        for step in range(10):
+            async with database.transaction_session() as session:
+                assert await session.scalar(text(f"SELECT {number} + {step}")) == number + step
+
+    databases = [Database(url, pool_size=4) for _ in range(2)]
+    try:
+        await asyncio.gather(*(some(database, number) for database in databases for number in range(20)))
+    finally:
+        for database in databases:
+            await database.close()
+
+
 @pytest.mark.skipif(not PGBOUNCER.exists(), reason="PGBOUNCER WAS NOT TRIED: it is not installed")
 async def test_behind_pgbouncer_in_transaction_mode(room: Path) -> None:
     programs = found_servers()[-1]
@@ -167,6 +184,7 @@ async def test_behind_pgbouncer_in_transaction_mode(room: Path) -> None:
         await refused.close()
         pooled = f"{plain}?pooler=transaction"
         await migrated(pooled)
+        await sessions_side_by_side(pooled)
         async with running_service(pooled) as one, running_service(pooled) as two:
             # Six pools of eight share three connections: what is left behind on one of them meets others.
             await follow_up_and_answer(one, server.url(), people=5)
