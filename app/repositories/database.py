@@ -52,7 +52,7 @@ class Database:
         self._application_name = application_name
         self.engine: AsyncEngine = create_async_engine(
             "postgresql+asyncpg://",
-            creator=self._connect_for_engine,
+            async_creator=self._connect,
             pool_size=pool_size,
             max_overflow=0,
             pool_timeout=wait_seconds,
@@ -104,17 +104,12 @@ class Database:
         await self._pool.close()
         await self.engine.dispose()
 
-    def _connect_for_engine(self) -> Any:
-        # Behind a pooler a prepared statement lives no longer than its transaction: no cache, and no names, which
-        # would meet those of others on the server's connection.
-        shape = {"prepared_statement_cache_size": 0, "prepared_statement_name_func": str} if self._is_pooled else {}
-        dbapi: Any = self.engine.dialect.dbapi
-        return dbapi.connect(async_creator_fn=self._connect, **shape)
-
     async def _connect(self) -> asyncpg.Connection:
         settings = {"application_name": self._application_name, "timezone": "UTC"}
         if self._is_pooled:
-            # PgBouncer refuses settings that it cannot give back, such as jit: set that on the role or the server.
+            # A prepared statement lives no longer than its transaction there: without a cache asyncpg, and with it
+            # SQLAlchemy, uses unnamed ones. PgBouncer refuses settings that it does not track, such as jit: that is set
+            # on the role or the server then.
             return await asyncpg.connect(
                 self._dsn, timeout=CONNECT_TIMEOUT_SECONDS, statement_cache_size=0, server_settings=settings
             )
