@@ -982,7 +982,7 @@ UPDATE alembic_version SET version_num='0006' WHERE alembic_version.version_num 
 
 CREATE TABLE call_intention (
     call_id BIGINT NOT NULL,
-    config_id BIGINT NOT NULL,
+    config_id BIGINT,
     state VARCHAR(16) DEFAULT 'pending' NOT NULL,
     due_at TIMESTAMP WITH TIME ZONE NOT NULL,
     attempts SMALLINT DEFAULT 0 NOT NULL,
@@ -1014,7 +1014,7 @@ CREATE TABLE call_notice (
     CONSTRAINT ck_call_notice_status CHECK (status IN ('pending', 'delivered', 'dead'))
 );
 
-CREATE INDEX ix_call_notice_due_at ON call_notice (due_at) WHERE status = 'pending';
+CREATE INDEX ix_call_notice_task_id_due_at_id ON call_notice (task_id, due_at, id) WHERE status = 'pending';
 
 CREATE INDEX ix_call_notice_task_id_id ON call_notice (task_id, id);
 
@@ -1161,6 +1161,8 @@ CREATE INDEX ix_line_hold_line_id ON line_hold (line_id);
 
 ALTER TABLE account ADD COLUMN notify_secret VARCHAR(128);
 
+ALTER TABLE llm_intention_config ADD COLUMN phrases JSONB;
+
 ALTER TABLE bridge_group_seat ADD COLUMN talks INTEGER DEFAULT 0 NOT NULL;
 
 ALTER TABLE outbound_call ADD COLUMN task_id BIGINT;
@@ -1184,5 +1186,23 @@ CREATE INDEX ix_outbound_call_task_id_created_at ON outbound_call (task_id, crea
 CREATE INDEX ix_outbound_call_task_id_id ON outbound_call (task_id, id) WHERE task_id IS NOT NULL;
 
 UPDATE alembic_version SET version_num='0007' WHERE alembic_version.version_num = '0006';
+
+-- Running upgrade 0007 -> 0008
+
+CREATE TABLE api_key (
+    id VARCHAR(8) NOT NULL,
+    name VARCHAR(64) NOT NULL,
+    digest BYTEA NOT NULL,
+    scopes VARCHAR(16)[] NOT NULL,
+    created_at TIMESTAMP WITH TIME ZONE DEFAULT now() NOT NULL,
+    expires_at TIMESTAMP WITH TIME ZONE,
+    last_used_at TIMESTAMP WITH TIME ZONE,
+    revoked_at TIMESTAMP WITH TIME ZONE,
+    CONSTRAINT pk_api_key PRIMARY KEY (id),
+    CONSTRAINT ck_api_key_digest CHECK (octet_length(digest) = 32),
+    CONSTRAINT ck_api_key_scopes CHECK (cardinality(scopes) > 0 AND scopes <@ ARRAY['read','write','operate','admin']::varchar[])
+);
+
+UPDATE alembic_version SET version_num='0008' WHERE alembic_version.version_num = '0007';
 
 COMMIT;

@@ -1,4 +1,4 @@
-"""The command line: ``python -m app run``, ``migrate``, ``config``.
+"""The command line: ``python -m app run``, ``migrate``, ``keys``, ``config``.
 
 How a start goes, in an order that loses no time: the port (taken before anything slow, so that a taken one is told at
 once), then the embedded PostgreSQL in a thread of its own while this one reads the settings and imports the libraries,
@@ -24,7 +24,7 @@ from types import FrameType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from app.errors import StartupError
-from app.gateways.embedded_postgres import EmbeddedPostgres, EmbeddedPostgresError
+from app.gateways.embedded_postgres import EmbeddedPostgres, EmbeddedPostgresError, running_url
 
 if TYPE_CHECKING:
     from app.config import Settings
@@ -143,6 +143,24 @@ def migrate(given: Mapping[str, Any]) -> int:
     return 0
 
 
+def keys(given: Mapping[str, Any]) -> int:
+    """Make, list, revoke or forget API keys, beside a running service or without one."""
+    places = {name: given[name] for name in ("data_dir",) if name in given}
+    settings = _settings(places)
+    with ExitStack() as ending:
+        server: EmbeddedPostgres | None = None
+        url = None
+        if settings.database_url is None:
+            # A service that runs on the data directory has its database open; else it is started for the moment.
+            url = running_url(settings.data_dir)
+            if url is None:
+                server = _embedded(settings.data_dir)
+                ending.callback(server.stop)
+        commands = importlib.import_module("app.commands")
+        code: int = commands.keys(settings, url or _url(settings, server), given, is_ours=server is not None)
+    return code
+
+
 def config(given: Mapping[str, Any]) -> int:
     """Print all settings under the names of their environment variables, secrets masked."""
     for line in importlib.import_module("app.environment").shown(_settings(given)):
@@ -161,7 +179,7 @@ def first_start(given: Mapping[str, Any], environment: Mapping[str, str]) -> Pla
         None if it is no such start, or if what is set is unusual; the settings must be read first then.
     """
     found = {name.lower(): value for name, value in environment.items()}
-    if not {"database_url", "huiyin_database_url"}.isdisjoint(found):
+    if not {"database_url", "huiyin_database_url", "database_url_file"}.isdisjoint(found):
         return None
     host = str(given.get("host", found.get("huiyin_host", "127.0.0.1")))
     port = str(given.get("port", found.get("huiyin_port", "8000")))
@@ -215,9 +233,27 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("--data-dir", help="directory of the embedded database, used without DATABASE_URL")
     command.set_defaults(command=migrate)
 
+    _add_keys(commands.add_parser("keys", help="make, list and revoke API keys", allow_abbrev=False))
+
     command = commands.add_parser("config", help="print all settings, secrets masked", allow_abbrev=False)
     command.set_defaults(command=config)
     return top
+
+
+def _add_keys(top: argparse.ArgumentParser) -> None:
+    top.set_defaults(command=keys)
+    actions = top.add_subparsers(dest="action", required=True, metavar="ACTION")
+    made = actions.add_parser("create", help="make a key and print it, once", allow_abbrev=False)
+    made.add_argument("--name", required=True, help="whose it is, for the list: up to 64 characters")
+    made.add_argument("--scopes", required=True, help="of read, write, operate (send, call) and admin, with commas")
+    made.add_argument("--expires-days", type=int, help="how long it works; without an end by default")
+    listed = actions.add_parser("list", help="list all keys and their last use", allow_abbrev=False)
+    revoked = actions.add_parser("revoke", help="end a key for good, within seconds everywhere", allow_abbrev=False)
+    forgotten = actions.add_parser("forget", help="take a revoked or expired key off the list", allow_abbrev=False)
+    for action in (revoked, forgotten):
+        action.add_argument("id", help="as `keys list` shows it")
+    for action in (made, listed, revoked, forgotten):
+        action.add_argument("--data-dir", help="directory of the embedded database, used without DATABASE_URL")
 
 
 def _settings(given: Mapping[str, Any]) -> "Settings":

@@ -3,13 +3,24 @@
 ``python -m app config`` prints them with secrets masked.
 """
 
+import re
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Literal, Self
-from urllib.parse import urlsplit
+from typing import Annotated, Any, Literal, Self, get_args
+from urllib.parse import quote, urlsplit, urlunsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import BaseModel, Field, SecretStr, field_validator, model_validator
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic_settings import (
+    BaseSettings,
+    EnvSettingsSource,
+    NoDecode,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    SettingsError,
+)
+
+_ORIGIN = re.compile(r"https?://([a-z0-9.-]+|\[[0-9a-f:]+\])(:\d{1,5})?")
 
 
 class TimeRange(BaseModel):
@@ -33,6 +44,51 @@ class WeekWindow(BaseModel):
     times: list[TimeRange]
 
 
+class _SecretFiles(EnvSettingsSource):
+    """Secrets from files: ``NAME_FILE`` names the file that holds what ``NAME`` would, as container platforms do.
+
+    Raises:
+        SettingsError: both are set, or the file cannot be read.
+    """
+
+    def __init__(self, settings_cls: type[BaseSettings]) -> None:
+        super().__init__(settings_cls)
+        given = self.env_vars
+        found: dict[str, str | None] = {}
+        for name in _secret_variables(settings_cls):
+            path = given.get(f"{name.lower()}_file")
+            if not path:
+                continue
+            if given.get(name.lower()):
+                raise SettingsError(f"{name} and {name}_FILE are both set; leave one of them away")
+            found[name.lower()] = _content(f"{name}_FILE", path)
+        self.env_vars = found
+
+
+def _secret_variables(settings_cls: type[BaseSettings]) -> Iterator[str]:
+    prefix = settings_cls.model_config.get("env_prefix", "")
+    for name, field in settings_cls.model_fields.items():
+        if SecretStr in _types(field.annotation):
+            yield str(field.validation_alias or f"{prefix}{name}".upper())
+
+
+def _types(annotation: Any) -> Iterator[Any]:
+    yield annotation
+    for inner in get_args(annotation):
+        yield from _types(inner)
+
+
+def _content(variable: str, path: str) -> str:
+    try:
+        text = Path(path).read_text(encoding="utf-8").strip()
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is no UTF-8 text"
+        raise SettingsError(f"{variable}: {path} cannot be read: {reason}") from None
+    if not text:
+        raise SettingsError(f"{variable}: {path} is empty")
+    return text
+
+
 class Settings(BaseSettings):
     """What can be set from outside; the defaults serve a first start on a laptop."""
 
@@ -40,6 +96,8 @@ class Settings(BaseSettings):
 
     database_url: Annotated[SecretStr | None, Field(validation_alias="DATABASE_URL")] = None
     """PostgreSQL to use; without it the embedded server is started in ``data_dir``."""
+    database_password: Annotated[SecretStr | None, Field(validation_alias="DATABASE_PASSWORD")] = None
+    """Put into a ``DATABASE_URL`` that has a user and no password."""
     data_dir: Path = Path("data")
     host: str = "127.0.0.1"
     port: Annotated[int, Field(ge=0, le=65535)] = 8000
@@ -58,6 +116,12 @@ class Settings(BaseSettings):
     """Comma-separated keys; without any, only loopback clients are answered."""
     trusted_proxies: Annotated[tuple[str, ...], NoDecode] = ()
     """Comma-separated addresses whose ``X-Forwarded-For`` is believed."""
+    rate_limit: Annotated[int | None, Field(ge=1, le=1_000_000)] = None
+    """Requests of one key in a minute, per process; callers without a key are not counted."""
+    cors_origins: Annotated[tuple[str, ...], NoDecode] = ()
+    """Comma-separated origins (``https://app.example.com``) whose pages may call with a key."""
+    request_timeout_seconds: Annotated[float, Field(gt=0, le=3600)] = 60.0
+    """How long a request may take until its answer begins; imports have no limit."""
     max_body_bytes: Annotated[int, Field(ge=1024)] = 64 * 1024 * 1024
     log_level: str = "INFO"
 
@@ -106,30 +170,63 @@ class Settings(BaseSettings):
     """Where recordings are kept: ``s3://bucket/prefix`` (extra ``s3``); else a folder in ``data_dir``."""
     recording_link_seconds: Annotated[int, Field(ge=60, le=604_800)] = 86_400
     """How long a link to a recording is good."""
+    analyst_url: str | None = None
+    """Speaks as OpenAI's chat completions do (``https://host/v1``); without it talks are read by rules."""
+    analyst_key: SecretStr | None = None
+    analyst_model: str = "gpt-4o-mini"
+    analyst_timeout_seconds: Annotated[float, Field(gt=0, le=120)] = 20.0
+    analyst_per_minute: Annotated[int, Field(ge=1, le=100_000)] = 60
+    """Most questions to the model in a minute, per process; talks beyond that are read by rules."""
+    analyst_max_characters: Annotated[int, Field(ge=100, le=200_000)] = 8000
+    """Longer talks are read by rules."""
+    notify_hosts: Annotated[tuple[str, ...], NoDecode] = ()
+    """Comma-separated hosts to which notices of calls may go; without any, to all that stand at public addresses."""
+    notify_private: bool = False
+    """Let notices go to private and loopback addresses too."""
+    notify_concurrency: Annotated[int, Field(ge=1, le=1000)] = 8
+    """Notices to one host under way at a time, per process."""
     tick_seconds: Annotated[float, Field(gt=0, le=60)] = 1.0
     grace_seconds: Annotated[float, Field(ge=0, le=600)] = 20.0
     """How long a stopping process may take to finish what it claimed."""
     retention_audit_days: Annotated[int, Field(ge=1)] = 730
 
-    @field_validator("api_keys", "trusted_proxies", "aliyun_calling_numbers", mode="before")
+    @classmethod
+    def settings_customise_sources(
+        cls, settings_cls: type[BaseSettings], *sources: PydanticBaseSettingsSource, **named: PydanticBaseSettingsSource
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Read the arguments, then the environment, then files that hold secrets."""
+        return (*sources, named["init_settings"], named["env_settings"], _SecretFiles(settings_cls))
+
+    @field_validator(
+        "api_keys", "trusted_proxies", "cors_origins", "notify_hosts", "aliyun_calling_numbers", mode="before"
+    )
     @classmethod
     def _split(cls, value: object) -> object:
         if isinstance(value, str):
-            return tuple(part.strip() for part in value.split(",") if part.strip())
+            # A file of keys has one a line.
+            return tuple(part.strip() for part in value.replace("\n", ",").split(",") if part.strip())
         return value
 
     @field_validator("api_keys", mode="before")
     @classmethod
     def _some_key(cls, value: object) -> object:
-        if isinstance(value, str) and value and not value.strip(" ,"):
+        if isinstance(value, str) and value and not value.strip(" ,\n"):
             raise ValueError("holds no key; leave it away to be answered on this machine only")
         return value
 
-    @field_validator("public_url")
+    @field_validator("public_url", "analyst_url")
     @classmethod
     def _with_scheme(cls, value: str | None) -> str | None:
         if value and not (value.startswith(("http://", "https://")) and urlsplit(value).netloc):
             raise ValueError("must begin with http:// or https:// and a host")
+        return value
+
+    @field_validator("cors_origins")
+    @classmethod
+    def _exact_origins(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for origin in value:
+            if not _ORIGIN.fullmatch(origin):
+                raise ValueError("must be exact origins in lower case, such as https://app.example.com:8443")
         return value
 
     @field_validator("time_zone")
@@ -142,9 +239,29 @@ class Settings(BaseSettings):
         return value
 
     @model_validator(mode="after")
+    def _with_password(self) -> Self:
+        if self.database_password is None:
+            return self
+        parts = urlsplit("" if self.database_url is None else self.database_url.get_secret_value())
+        user, at, place = parts.netloc.rpartition("@")
+        if not at or ":" in user:
+            raise ValueError("DATABASE_PASSWORD goes with a DATABASE_URL that has a user and no password")
+        netloc = f"{user}:{quote(self.database_password.get_secret_value(), safe='')}@{place}"
+        self.database_url = SecretStr(urlunsplit(parts._replace(netloc=netloc)))
+        self.database_password = None
+        return self
+
+    @model_validator(mode="after")
     def _lease_outlives_requests(self) -> Self:
         if self.lease_seconds < 2 * self.gateway_timeout_seconds:
             raise ValueError("HUIYIN_LEASE_SECONDS must be at least twice HUIYIN_GATEWAY_TIMEOUT_SECONDS")
+        return self
+
+    @model_validator(mode="after")
+    def _requests_outlive_gateways(self) -> Self:
+        # A request that sends must hear what became of it before it is given up.
+        if self.request_timeout_seconds <= self.gateway_timeout_seconds:
+            raise ValueError("HUIYIN_REQUEST_TIMEOUT_SECONDS must be more than HUIYIN_GATEWAY_TIMEOUT_SECONDS")
         return self
 
     @property

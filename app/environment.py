@@ -34,7 +34,8 @@ def read(given: Mapping[str, Any]) -> Settings:
 def shown(settings: Settings) -> Iterator[str]:
     """Give a line for each setting under the name of its environment variable, secrets masked."""
     for name, field in Settings.model_fields.items():
-        yield f"{_variable(name, field)}={_shown(getattr(settings, name))}"
+        value = getattr(settings, name)
+        yield f"{_variable(name, field)}={_url(value) if name == 'database_url' and value else _shown(value)}"
 
 
 def _place(location: tuple[int | str, ...]) -> str:
@@ -50,8 +51,12 @@ def _variable(name: str, field: Any) -> str:
 
 
 def _shown(value: Any) -> str:
-    if isinstance(value, SecretStr):
-        return _PASSWORD.sub(lambda found: f"{found['before'] or found['name']}****", value.get_secret_value())
     if isinstance(value, tuple):
-        return ",".join("****" if isinstance(each, SecretStr) else str(each) for each in value)
+        return ",".join(map(_shown, value))
+    if isinstance(value, SecretStr):
+        return "****"
     return "" if value is None else str(value)
+
+
+def _url(value: SecretStr) -> str:
+    return _PASSWORD.sub(lambda found: f"{found['before'] or found['name']}****", value.get_secret_value())

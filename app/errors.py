@@ -51,6 +51,12 @@ class ConflictError(AppError):
     code = "conflict"
 
 
+class TaskStartedError(ConflictError):
+    """A started task is not changed; the agent family has a number of its own for that."""
+
+    code = "task_started"
+
+
 class UnauthorizedError(AppError):
     """The caller did not prove who it is."""
 
@@ -84,6 +90,13 @@ class UnavailableError(AppError):
 
     status = HTTPStatus.SERVICE_UNAVAILABLE
     code = "unavailable"
+
+
+class TimedOutError(AppError):
+    """The service gave the request up; nobody knows how far it came."""
+
+    status = HTTPStatus.GATEWAY_TIMEOUT
+    code = "timed_out"
 
 
 class StartupError(Exception):

@@ -6,7 +6,7 @@ import os
 import signal
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, fields
 from types import FrameType
 
@@ -16,10 +16,13 @@ from fastapi.telemetry import TelemetryConfig
 
 from app.clock import Clock, SystemClock
 from app.config import Settings
+from app.errors import UnavailableError
+from app.gateways.analyst import make_analyst
 from app.gateways.dialer import Dialer
 from app.gateways.dialer.factory import make_dialer
 from app.gateways.http import HttpClient
 from app.gateways.messenger import WebhookMessenger
+from app.gateways.receivers import Receivers
 from app.gateways.recordings import RecordingStore, make_store
 from app.ids import IdSource, RandomIds
 from app.jobs.runner import Runner
@@ -35,22 +38,28 @@ from app.routers import (
     followup_records,
     followup_scripts,
     health,
+    late,
     messages,
     protection,
     sends,
     webchat,
 )
 from app.routers.errors import install_error_handlers
+from app.routers.guard import require_rules
 from app.routers.late import AGENT, CHATBOT, OUTBOUND
 from app.routers.middleware import middlewares
 from app.routers.openapi import complete_document, document_texts
 from app.services import demo
+from app.services.agent.intentions import TalkReader
+from app.services.agent.notices import reach_of
+from app.services.agent.notifier import Notifier
 from app.services.calls.desk import Desk
 from app.services.calls.opening import open_desk
 from app.services.chatbot.conversation import Conversations
 from app.services.chatbot.doors import Doors
 from app.services.chatbot.knowledge import Knowledge
 from app.services.context import Context
+from app.services.keys import KeyRing
 from app.services.live import LiveHistory
 from app.services.live_calls import LiveCalls
 from app.services.metrics import Metrics
@@ -91,22 +100,37 @@ class _Parts:
     conversations: Conversations
     doors: Doors
     recordings: RecordingStore
+    receivers: Receivers
+    reader: TalkReader
+    notifier: Notifier
     runner: Runner | None
     metrics: Metrics
+    keys: KeyRing
 
     async def close(self) -> None:
         """Finish what is under way, the scheduler first: it uses the others."""
         if self.runner is not None:
             await self.runner.stop()
+        await self.receivers.close()
+        await self.reader.close()
         await self.live.close()
         await self.live_calls.close()
         await self.doors.aclose()
         await self.conversations.aclose()
         await self.knowledge.close()
+        await self.keys.aclose()
 
 
 def _parts(context: Context) -> _Parts:
-    desk, recordings = open_desk(context), make_store(context.settings)
+    settings = context.settings
+    desk, recordings = open_desk(context), make_store(settings)
+    receivers = Receivers(
+        reach_of(context),
+        timeout_seconds=settings.gateway_timeout_seconds,
+        max_connections=2 * settings.notify_concurrency,
+    )
+    reader = TalkReader(context, make_analyst(settings, context.clock, context.ids))
+    notifier = Notifier(context, receivers)
     metrics = Metrics(context.database, context.clock)
     return _Parts(
         desk=desk,
@@ -116,8 +140,16 @@ def _parts(context: Context) -> _Parts:
         conversations=Conversations(context),
         doors=Doors(context),
         recordings=recordings,
-        runner=Runner(context, desk, recordings, metrics) if context.settings.jobs else None,
+        receivers=receivers,
+        reader=reader,
+        notifier=notifier,
+        runner=(
+            Runner(context, desk, recordings, reader=reader, notifier=notifier, metrics=metrics)
+            if settings.jobs
+            else None
+        ),
         metrics=metrics,
+        keys=KeyRing(context.database, context.clock),
     )
 
 
@@ -152,6 +184,9 @@ def create_app(
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         with _told_to_stop(context):
+            # So that the first request finds it done; a database that is away is told to those who ask.
+            with suppress(UnavailableError):
+                await parts.keys.ready()
             is_new = bool(settings.demo) and await demo.load_people(context)
             beginning = asyncio.create_task(_begin(context, parts.runner, is_new=is_new), name="begin")
             try:
@@ -170,7 +205,7 @@ def create_app(
         docs_url=None,
         redoc_url=None,
         lifespan=lifespan,
-        middleware=middlewares(settings, parts.metrics),
+        middleware=middlewares(settings, parts.metrics, parts.keys),
         telemetry=_telemetry(),
     )
     app.state.context = context
@@ -183,6 +218,7 @@ def create_app(
     install_error_handlers(app)
     for router in _ROUTERS:
         app.include_router(router)
+    require_rules(app.router, are_all=late.are_all_loaded())
     complete_document(app)
     return app
 

@@ -9,6 +9,7 @@ import math
 import socket
 import sys
 from collections.abc import Callable
+from typing import TextIO
 
 import asyncpg
 import structlog
@@ -25,6 +26,7 @@ from app.models.revision import HEAD
 from app.repositories import migrations
 from app.repositories.database import OLDEST_SERVER, Database, plain_dsn
 from app.routers.openapi import TITLE, VERSION
+from app.services.keys import KeyRing
 
 log = structlog.get_logger(__name__)
 
@@ -44,19 +46,19 @@ def run(settings: Settings, url: str, listeners: list[socket.socket], asked_to_s
     Raises:
         StartupError: the database cannot be reached or is at another revision.
     """
-    _configure_logs(settings)
+    configure_logs(settings)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(_serve(settings, url, listeners, asked_to_stop))
 
 
 def migrate(settings: Settings, url: str) -> None:
     """Bring the database to the newest revision and say so."""
-    _configure_logs(settings)
+    configure_logs(settings)
     asyncio.run(_migrate(url))
 
 
 async def _migrate(url: str) -> None:
-    database = _opened(url)
+    database = opened(url)
     try:
         before = await _revision(database)
         await _upgrade(database)
@@ -76,7 +78,7 @@ async def _serve(
         raise StartupError(str(error)) from error
     database: Database = app.state.context.database
     try:
-        await _require_revision(database, is_ours=settings.database_url is None)
+        await require_revision(database, is_ours=settings.database_url is None)
     except BaseException:
         await database.close()
         raise
@@ -98,8 +100,12 @@ def calm_collector() -> None:
     gc.set_threshold(10_000, 20, 20)
 
 
-async def _require_revision(database: Database, *, is_ours: bool) -> None:
-    """Migrate the embedded database, which is ours alone; refuse to work on any other that is not current."""
+async def require_revision(database: Database, *, is_ours: bool) -> None:
+    """Migrate the embedded database, which is ours alone; refuse to work on any other that is not current.
+
+    Raises:
+        StartupError: it cannot be reached, is not current and not ours, or could not be migrated.
+    """
     revision = await _revision(database)
     if revision == HEAD:
         return
@@ -137,7 +143,12 @@ async def _revision(database: Database) -> str | None:
         raise StartupError(f"the database of DATABASE_URL cannot be reached: {reason}{advice}") from error
 
 
-def _opened(url: str) -> Database:
+def opened(url: str) -> Database:
+    """Open a database for a command.
+
+    Raises:
+        StartupError: the URL is none of PostgreSQL's.
+    """
     try:
         plain_dsn(url)
     except ValueError as error:
@@ -145,9 +156,14 @@ def _opened(url: str) -> Database:
     return Database(url, pool_size=2)
 
 
-def _configure_logs(settings: Settings) -> None:
+def configure_logs(settings: Settings, stream: TextIO | None = None) -> None:
+    """Send the logs of this process to a stream, stdout by default.
+
+    Raises:
+        StartupError: there is no such level.
+    """
     try:
-        logs.configure(settings.log_level)
+        logs.configure(settings.log_level, stream)
     except ValueError as error:
         raise StartupError(f"HUIYIN_LOG_LEVEL: {error}") from None
 
@@ -170,17 +186,19 @@ class _Server(uvicorn.Server):
                 timeout_graceful_shutdown=math.ceil(settings.grace_seconds),
             )
         )
+        self._app = app
         self._settings = settings
         self._port = listeners[0].getsockname()[1]
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Start, then tell."""
         await super().startup(sockets)
-        _say(_greeting(self._settings, self._port))
+        keys: KeyRing = self._app.state.keys
+        _say(_greeting(self._settings, self._port, has_keys=bool(self._settings.api_keys) or keys.has_any))
         log.info("the service listens", host=self._settings.host, port=self._port, version=VERSION)
 
 
-def _greeting(settings: Settings, port: int) -> str:
+def _greeting(settings: Settings, port: int, *, has_keys: bool) -> str:
     host = "localhost" if settings.host in _EVERYWHERE else settings.host
     base = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
     lines = [
@@ -188,13 +206,14 @@ def _greeting(settings: Settings, port: int) -> str:
         f"  docs     {base}/docs",
         f"  metrics  {base}/metrics",
     ]
-    if settings.api_keys:
+    if has_keys:
         lines.append("  Every call needs a key: Authorization: Bearer …, X-API-Key, or as password in a browser.")
     else:
-        lines.append("  No keys are set: only direct calls from this machine are answered.")
-        lines.append("  Behind a proxy, also one on this machine, or for other machines: set HUIYIN_API_KEYS.")
+        lines.append("  There are no keys: only direct calls from this machine are answered.")
+        lines.append("  Behind a proxy, also one on this machine, or for other machines: make a key with")
+        lines.append("  `python -m app keys create`, or set HUIYIN_API_KEYS.")
         if not settings.host.startswith(_LOOPBACK):
-            lines.append(f"  It listens on {settings.host}, but will refuse every other machine until keys are set.")
+            lines.append(f"  It listens on {settings.host}, but will refuse every other machine until there are keys.")
     lines.append("  Stop with Ctrl-C.")
     return "\n".join(lines)
 

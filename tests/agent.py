@@ -44,3 +44,16 @@ async def add_group(client: httpx2.AsyncClient, user_id: str = "u-1", **fields: 
     """Create a group of scripts."""
     script = {"name": "回访", "instance_id": "simulator", "script_id": "follow_up"}
     return await post(client, f"/{user_id}/outbound-group", **{**script, **fields})
+
+
+async def add_task(client: httpx2.AsyncClient, user_id: str = "u-1", **fields: Any) -> dict[str, Any]:
+    """Create a task that can dial, with a group of scripts and a line of its own unless one is given."""
+    if "destination_extension" not in fields:
+        group = await add_group(client, user_id, caller_lines=[await add_line(client, user_id)])
+        fields["destination_extension"] = group["id"]
+    return await post(client, f"/{user_id}/task", **{"name": "三月回访", **fields})
+
+
+async def add_numbers(client: httpx2.AsyncClient, task_id: int, *numbers: Any, **fields: Any) -> dict[str, Any]:
+    """Add numbers to a task of ``u-1``; returns what became of them."""
+    return await post(client, f"/u-1/task/{task_id}/number", numbers=list(numbers), **fields)

@@ -14,7 +14,7 @@ def upgrade() -> None:
     op.create_table(
         "call_intention",
         sa.Column("call_id", sa.BigInteger(), autoincrement=False, nullable=False),
-        sa.Column("config_id", sa.BigInteger(), nullable=False),
+        sa.Column("config_id", sa.BigInteger(), nullable=True),
         sa.Column("state", sa.String(length=16), server_default="pending", nullable=False),
         sa.Column("due_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("attempts", sa.SmallInteger(), server_default=sa.text("0"), nullable=False),
@@ -55,7 +55,11 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_call_notice")),
     )
     op.create_index(
-        "ix_call_notice_due_at", "call_notice", ["due_at"], unique=False, postgresql_where=sa.text("status = 'pending'")
+        "ix_call_notice_task_id_due_at_id",
+        "call_notice",
+        ["task_id", "due_at", "id"],
+        unique=False,
+        postgresql_where=sa.text("status = 'pending'"),
     )
     op.create_index("ix_call_notice_task_id_id", "call_notice", ["task_id", "id"], unique=False)
     op.create_index("uq_call_notice_call_id", "call_notice", ["call_id"], unique=True)
@@ -241,6 +245,7 @@ def upgrade() -> None:
     )
     op.create_index("ix_line_hold_line_id", "line_hold", ["line_id"], unique=False)
     op.add_column("account", sa.Column("notify_secret", sa.String(length=128), nullable=True))
+    op.add_column("llm_intention_config", sa.Column("phrases", postgresql.JSONB(astext_type=sa.Text()), nullable=True))
     op.add_column("bridge_group_seat", sa.Column("talks", sa.Integer(), server_default=sa.text("0"), nullable=False))
     op.add_column("outbound_call", sa.Column("task_id", sa.BigInteger(), nullable=True))
     op.add_column("outbound_call", sa.Column("number_id", sa.BigInteger(), nullable=True))
@@ -304,6 +309,7 @@ def downgrade() -> None:
     op.drop_column("outbound_call", "number_id")
     op.drop_column("outbound_call", "task_id")
     op.drop_column("bridge_group_seat", "talks")
+    op.drop_column("llm_intention_config", "phrases")
     op.drop_column("account", "notify_secret")
     op.drop_index("ix_line_hold_line_id", table_name="line_hold")
     op.drop_table("line_hold")
@@ -331,7 +337,9 @@ def downgrade() -> None:
     op.drop_table("task_import")
     op.drop_index("uq_call_notice_call_id", table_name="call_notice")
     op.drop_index("ix_call_notice_task_id_id", table_name="call_notice")
-    op.drop_index("ix_call_notice_due_at", table_name="call_notice", postgresql_where=sa.text("status = 'pending'"))
+    op.drop_index(
+        "ix_call_notice_task_id_due_at_id", table_name="call_notice", postgresql_where=sa.text("status = 'pending'")
+    )
     op.drop_table("call_notice")
     op.drop_index(
         "ix_call_intention_due_at", table_name="call_intention", postgresql_where=sa.text("state = 'pending'")

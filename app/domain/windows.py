@@ -74,6 +74,26 @@ class Window:
         return local.astimezone(UTC)
 
 
+@dataclass(frozen=True, slots=True)
+class Bounded:
+    """A window that counts from one moment on and until another."""
+
+    window: Window
+    begins_at: datetime | None = None
+    ends_at: datetime | None = None
+    """Not included."""
+
+    def opens_at(self, now: datetime) -> datetime | None:
+        """Return the first open moment from ``now`` on (``now`` itself when open), or None for never."""
+        opens = self.window.opens_at(now if self.begins_at is None else max(now, self.begins_at))
+        return None if opens is None or (self.ends_at is not None and opens >= self.ends_at) else opens
+
+    def closes_at(self, now: datetime) -> datetime | None:
+        """Return the end of the open time in which ``now`` lies, or None: not for a week."""
+        ends = (self.window.closes_at(now), self.ends_at)
+        return min((moment for moment in ends if moment is not None), default=None)
+
+
 def minutes_of(clock_time: str) -> int:
     """Return the minutes since midnight of ``H:MM`` or ``HH:MM``."""
     hours, minutes = clock_time.split(":")

@@ -57,9 +57,17 @@ class Answer:
 class HttpClient:
     """Sends requests; safe for many at a time."""
 
-    def __init__(self, *, timeout_seconds: float, max_connections: int) -> None:
+    def __init__(self, *, timeout_seconds: float, max_connections: int, pins: Mapping[str, str] | None = None) -> None:
+        """Make a client.
+
+        Args:
+            timeout_seconds: For all of a request, its answer included.
+            max_connections: At a time.
+            pins: Addresses by host name, to which it connects instead of asking again what a name stands for.
+        """
         self._timeout = timedelta(seconds=timeout_seconds)
         self._max_connections = max_connections
+        self._pins = dict(pins or {})
         self._client: Client | None = None
 
     async def request(
@@ -114,9 +122,11 @@ class HttpClient:
         if self._client is None:
             from pyreqwest.client import ClientBuilder  # noqa: PLC0415 - see the module's docstring
 
+            builder = ClientBuilder()
+            for host, address in self._pins.items():
+                builder = builder.resolve(host, address, 0)
             self._client = (
-                ClientBuilder()
-                .timeout(self._timeout)
+                builder.timeout(self._timeout)
                 .connect_timeout(min(self._timeout, timedelta(seconds=5)))
                 .pool_timeout(self._timeout)
                 .max_connections(self._max_connections)

@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime, timedelta
 import structlog
 
 from app.domain.chat import WINDOW_SECONDS
-from app.repositories import chat, faq_questions, totals
+from app.repositories import chat, faq_questions, task_numbers, totals
 from app.repositories.maintenance import Passing, forget
 from app.repositories.records import fold_tally
 from app.repositories.results import mark_lost
@@ -89,6 +89,14 @@ class Passes:
             await chat.fold_users(connection)
         async with self.context.database.transaction() as connection:
             await totals.fold(connection)
+
+    async def deleted_tasks(self) -> None:
+        """Delete the numbers of deleted tasks, batch by batch."""
+        number = BATCH
+        while number == BATCH and not self.context.stopping.is_set():
+            async with self.context.database.transaction() as connection:
+                number = await task_numbers.forget_deleted(connection, BATCH)
+            await asyncio.sleep(FORGET_PAUSE_SECONDS)
 
     async def calendar(self) -> None:
         """Say in the log, once a day, that holidays are missing which should be known by now."""

@@ -11,6 +11,8 @@ from apscheduler.triggers.interval import IntervalTrigger
 
 from app.gateways.recordings import RecordingStore
 from app.jobs.passes import Passes
+from app.services.agent.intentions import TalkReader
+from app.services.agent.notifier import Notifier
 from app.services.calls.caller import Caller
 from app.services.calls.desk import Desk
 from app.services.calls.recordings import BATCH as RECORDINGS_BATCH
@@ -46,12 +48,23 @@ class Runner:
     APScheduler only ticks: what is due stands in PostgreSQL, so a pass that is skipped or cut anywhere loses nothing.
     """
 
-    def __init__(self, context: Context, desk: Desk, recordings: RecordingStore, metrics: Metrics) -> None:
+    def __init__(
+        self,
+        context: Context,
+        desk: Desk,
+        recordings: RecordingStore,
+        *,
+        reader: TalkReader,
+        notifier: Notifier,
+        metrics: Metrics,
+    ) -> None:
         self._context = context
         self._metrics = metrics
         self.dispatcher = Dispatcher(context, context.messenger)
         self.caller = Caller(desk)
         self._recordings = recordings
+        self.notifier = notifier
+        self.reader = reader
         passes = Passes(context, self.dispatcher)
         tick = context.settings.tick_seconds
         self._table = {
@@ -62,10 +75,14 @@ class Runner:
             "polls": _Entry(self.caller.polls, tick),
             "watchdog": _Entry(self.caller.watchdog, 10.0),
             "recordings": _Entry(self._copy_recordings, tick),
+            "intentions": _Entry(reader.read_new, tick),
+            "models": _Entry(reader.tick, tick),
+            "notices": _Entry(notifier.tick, tick),
             "sweep_polls": _Entry(self.caller.sweep, 30.0),
             "sweep": _Entry(passes.sweep, 30.0),
             "lost_sends": _Entry(passes.lost_sends, 30.0),
             "tombstones": _Entry(passes.tombstones, 600.0),
+            "deleted_tasks": _Entry(passes.deleted_tasks, 30.0),
             "fold": _Entry(passes.fold, 15.0),
             "calendar": _Entry(passes.calendar, 600.0),
             "forget": _Entry(passes.forget, 600.0),
@@ -102,7 +119,9 @@ class Runner:
             self._scheduler.pause()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(self._context.settings.grace_seconds):
-                await asyncio.gather(self.dispatcher.idle(), self.caller.idle())
+                await asyncio.gather(
+                    self.dispatcher.idle(), self.caller.idle(), self.notifier.idle(), self.reader.idle()
+                )
                 for entry in self._table.values():
                     async with entry.lock:
                         pass

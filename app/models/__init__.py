@@ -26,6 +26,7 @@ from app.models.contacts import (
 )
 from app.models.faq import BotUserTally, FaqCategory, FaqEntry, FaqQuestion, SeenSignature
 from app.models.followup import FollowUpConfig, FollowUpEnrollment, FollowUpScript
+from app.models.keys import ApiKey
 from app.models.mediation import Mediation, MediationCase, MediationNode, MediationParty, MediationRecord
 from app.models.messages import ChatMessage, FollowUpRecord, RecordTally, RowTally
 from app.models.tasks import (
@@ -41,6 +42,7 @@ from app.models.tasks import (
 
 __all__ = [
     "Account",
+    "ApiKey",
     "AuditEntry",
     "AutoRecycleRule",
     "Base",

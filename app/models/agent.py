@@ -172,3 +172,5 @@ class LlmIntentionConfig(Owned, Base):
     """1: a table of phrases; 2: a language model."""
     is_default: Mapped[bool] = mapped_column(server_default=text("false"))
     """0 or 1 on the wire."""
+    phrases: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
+    """Phrases by tag, instead of the default ones of these tags; null: all are the default ones."""

@@ -223,11 +223,13 @@ class CallIntention(Base):
     )
 
     call_id: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
-    config_id: Mapped[int] = mapped_column(BigInteger)
+    config_id: Mapped[int | None] = mapped_column(BigInteger)
+    """Null: nobody asked for a level; the talk is only read for a refusal."""
     state: Mapped[str] = mapped_column(String(16), server_default="pending")
     due_at: Mapped[Moment]
     """When it is read; it is the lease too."""
     attempts: Mapped[int] = mapped_column(SmallInteger, server_default=text("0"))
+    """0: not read for refusals yet; 1: read for them, and waiting for a language model."""
     level: Mapped[int | None] = mapped_column(SmallInteger)
     """1 (A) to 6 (F)."""
     tags: Mapped[list[str]] = mapped_column(JSONB, server_default=_JSON_LIST)
@@ -246,7 +248,14 @@ class CallNotice(Base):
     __tablename__ = "call_notice"
     __table_args__ = (
         CheckConstraint("status IN ('pending', 'delivered', 'dead')", name="status"),
-        Index("ix_call_notice_due_at", "due_at", postgresql_where=text("status = 'pending'")),
+        # By task, so that one whose receiver is dead is passed over without reading its notices.
+        Index(
+            "ix_call_notice_task_id_due_at_id",
+            "task_id",
+            "due_at",
+            "id",
+            postgresql_where=text("status = 'pending'"),
+        ),
         Index("ix_call_notice_task_id_id", "task_id", "id"),
         Index("uq_call_notice_call_id", "call_id", unique=True),
     )

@@ -13,14 +13,24 @@ from app.models import (
     AutoRecycleRule,
     BridgeGroup,
     CallerLine,
+    CallTask,
     CustomerService,
     DialTimeGroup,
     LlmIntentionConfig,
     OutboundGroup,
+    TaskImport,
+    TaskNumber,
 )
 
 Property: TypeAlias = (
-    AutoRecycleRule | BridgeGroup | CallerLine | CustomerService | DialTimeGroup | LlmIntentionConfig | OutboundGroup
+    AutoRecycleRule
+    | BridgeGroup
+    | CallTask
+    | CallerLine
+    | CustomerService
+    | DialTimeGroup
+    | LlmIntentionConfig
+    | OutboundGroup
 )
 """What an account can own."""
 Item = TypeVar("Item", bound=Property)
@@ -29,12 +39,18 @@ WithDefault: TypeAlias = AutoRecycleRule | DialTimeGroup | LlmIntentionConfig | 
 _KINDS: tuple[type[Property], ...] = (
     AutoRecycleRule,
     BridgeGroup,
+    CallTask,
     CallerLine,
     CustomerService,
     DialTimeGroup,
     LlmIntentionConfig,
     OutboundGroup,
 )
+# What is only marked as deleted, because calls still name it.
+_STILL_THERE: dict[object, ColumnElement[bool]] = {
+    CallTask: CallTask.deleted_at.is_(None),
+    OutboundGroup: OutboundGroup.deleted_at.is_(None),
+}
 
 
 async def accounts(session: AsyncSession) -> Sequence[Account]:
@@ -85,9 +101,16 @@ async def items(session: AsyncSession, model: type[Item], account_id: str) -> Se
     return (await session.scalars(query)).all()
 
 
-async def item(session: AsyncSession, model: type[Item], account_id: str, item_id: str | int) -> Item | None:
-    """Return something of an account, or None; what is another account's is not there either."""
+async def item(
+    session: AsyncSession, model: type[Item], account_id: str, item_id: str | int, *, lock: bool = False
+) -> Item | None:
+    """Return something of an account, or None; what is another account's is not there either.
+
+    With ``lock`` its row is held until the end of the transaction.
+    """
     query = select(model).where(model.id == item_id, *_of_account(model, account_id))
+    if lock:
+        query = query.with_for_update().execution_options(populate_existing=True)
     return (await session.scalars(query)).one_or_none()
 
 
@@ -119,11 +142,16 @@ async def remove(session: AsyncSession, row: Property) -> None:
 
 
 async def remove_account(session: AsyncSession, account_id: str) -> None:
-    """Delete an account that owns nothing, and the groups of scripts that it had once."""
+    """Delete an account that owns nothing, and the tasks and groups of scripts that it had once."""
+    tasks = select(CallTask.id).where(CallTask.account_id == account_id)
+    await session.execute(delete(TaskNumber).where(TaskNumber.task_id.in_(tasks)))
+    await session.execute(delete(TaskImport).where(TaskImport.task_id.in_(tasks)))
+    await session.execute(delete(CallTask).where(CallTask.account_id == account_id))
     await session.execute(delete(OutboundGroup).where(OutboundGroup.account_id == account_id))
     await session.execute(delete(Account).where(Account.id == account_id))
 
 
 def _of_account(model: type[Item], account_id: str) -> list[ColumnElement[bool]]:
     mine: ColumnElement[bool] = model.account_id == account_id
-    return [mine, OutboundGroup.deleted_at.is_(None)] if model is OutboundGroup else [mine]
+    there = _STILL_THERE.get(model)
+    return [mine] if there is None else [mine, there]

@@ -14,7 +14,7 @@ from app.models import (
     OutboundGroup,
     OutboundGroupLine,
 )
-from app.repositories import line_slots
+from app.repositories import line_slots, tasks
 from app.repositories.agent import Property
 
 
@@ -96,10 +96,8 @@ async def set_seats(session: AsyncSession, group_id: int, seat_ids: Sequence[int
 
 
 async def users_of(session: AsyncSession, item: Property) -> Sequence[str]:
-    """Return what uses something, in words for a person; nothing: it may go.
-
-    Tasks belong here too, whatever they use of an account.
-    """
+    """Return what uses something, in words for a person; nothing: it may go."""
+    found = list(await tasks.users_of(session, item))
     if isinstance(item, CallerLine):
         groups = (
             select(OutboundGroup.name)
@@ -109,7 +107,7 @@ async def users_of(session: AsyncSession, item: Property) -> Sequence[str]:
         )
         calls = select(func.count()).where(OutboundCall.line_id == item.id, OutboundCall.ended_at.is_(None))
         active = (await session.execute(calls)).scalar_one()
-        found = [f"话术组「{name}」" for name in await session.scalars(groups)]
+        found = [*(f"话术组「{name}」" for name in await session.scalars(groups)), *found]
         return [*found, f"{active} 个进行中的通话 ({active} calls under way)"] if active else found
     if isinstance(item, CustomerService):
         bridges = (
@@ -119,7 +117,7 @@ async def users_of(session: AsyncSession, item: Property) -> Sequence[str]:
             .order_by(BridgeGroup.id)
         )
         return [f"转接组「{name}」" for name in await session.scalars(bridges)]
-    return []
+    return found
 
 
 def _lines() -> Select[CallerLine, int]:

@@ -28,6 +28,14 @@ _EMPTY_CALLS = """
                               END
     WHERE id = ANY($1::bigint[])
 """
+_EMPTY_INTENTIONS = "UPDATE call_intention SET evidence = '[]', problem = NULL WHERE call_id = ANY($1::bigint[])"
+# A task knows numbers only; whoever wants to dial one of them again adds it again, and the list says no.
+_EMPTY_NUMBERS = """
+    UPDATE task_number
+    SET phone = 'erased-' || id, name = NULL, words = '{}', state = 'refused', due_at = NULL, reason = 'erased',
+        reason_until = NULL, updated_at = $2
+    WHERE id IN (SELECT id FROM task_number WHERE phone = ANY($1::text[]) ORDER BY id FOR NO KEY UPDATE)
+"""
 _EMPTY_PARTIES = """
     UPDATE mediation_party
     SET contact_id = NULL, person_id = 'erased-' || id, name = '', honorific = NULL, phone = NULL
@@ -69,13 +77,15 @@ class Traces:
     parties: Sequence[asyncpg.Record]
     calls: Sequence[asyncpg.Record]
     """As they were, locked; also those that are over."""
+    phones: Collection[str]
+    """The numbers under which tasks may have them."""
 
 
 async def find(connection: asyncpg.Connection, contact_id: int, phones: Collection[str]) -> Traces:
     """Return a locked person's parties and calls; ``phones``: every number that they are known under."""
     parties = await connection.fetch(_PARTIES, contact_id)
     calls = await connection.fetch(_CALLS, contact_id, [party["id"] for party in parties], list(phones))
-    return Traces(parties, calls)
+    return Traces(parties, calls, phones)
 
 
 async def erase(
@@ -94,6 +104,8 @@ async def erase(
     call_ids = [call["id"] for call in traces.calls]
     await connection.execute(_EMPTY_CALLS, call_ids, now)
     await recordings.remove(connection, now, call_ids)
+    await connection.execute(_EMPTY_INTENTIONS, call_ids)
+    await connection.execute(_EMPTY_NUMBERS, list(traces.phones), now)
     await connection.execute(_EMPTY_ROUNDS, party_ids, actor[:64], now)
     await connection.execute(_EMPTY_PARTIES, party_ids)
     mediation_ids = [party["mediation_id"] for party in traces.parties]

@@ -14,7 +14,7 @@ _COLUMNS = """
     c.id, c.job_id, c.phone, c.provider, c.instance_id, c.script_id, c.provider_job_id, c.job_group_id,
     c.provider_task_id, c.placement, c.status, c.answered_at, c.created_at, c.placed_at, c.cancel_requested_at,
     c.gives_up_at,
-    c.mediation_id, c.party_id, c.contact_id, c.record_id
+    c.mediation_id, c.party_id, c.contact_id, c.record_id, c.number_id
 """
 
 # From a watermark on: below it lie entries that are dead or late, and walking the dead ones is what makes it slow.
@@ -61,7 +61,7 @@ _EXPIRED = f"""
 """
 
 _LOCK_ACTIVE = """
-    SELECT id, record_id, contact_id, created_at, cancel_requested_at, answered_at, provider_task_id
+    SELECT id, record_id, number_id, contact_id, created_at, cancel_requested_at, answered_at, provider_task_id
     FROM outbound_call WHERE id = ANY($1::bigint[]) AND ended_at IS NULL ORDER BY id FOR NO KEY UPDATE
 """
 
@@ -71,6 +71,7 @@ _END = """
         UPDATE outbound_call c
         SET placement = CASE c.placement WHEN 'reserved' THEN 'unknown' ELSE c.placement END,
             status = i.status, task_status = i.task_status, is_counted = i.is_counted, is_reached = i.is_reached,
+            number_status = CASE WHEN c.task_id IS NOT NULL THEN i.number_status END,
             result = i.result, remark = coalesce(i.remark, c.remark), polled_at = $1, ended_at = i.ended_at,
             answered_at = coalesce(i.answered_at, c.answered_at),
             provider_task_id = coalesce(i.provider_task_id, c.provider_task_id),
@@ -79,9 +80,9 @@ _END = """
                               ELSE c.recording_state END,
             recording_due_at = CASE WHEN i.has_recording AND c.phone NOT LIKE 'erased-%' THEN $1::timestamptz END
         FROM unnest($2::bigint[], $3::text[], $4::smallint[], $5::bool[], $6::bool[], $7::text[], $8::text[],
-                    $9::timestamptz[], $10::timestamptz[], $11::text[], $12::text[], $13::bool[])
+                    $9::timestamptz[], $10::timestamptz[], $11::text[], $12::text[], $13::bool[], $14::smallint[])
             AS i(id, status, task_status, is_counted, is_reached, result, remark, ended_at, answered_at,
-                 provider_task_id, conversations, has_recording)
+                 provider_task_id, conversations, has_recording, number_status)
         WHERE c.id = i.id AND c.ended_at IS NULL
         RETURNING c.id
     )
@@ -105,6 +106,8 @@ class End(NamedTuple):
     conversations: str | None
     """JSON."""
     has_recording: bool
+    number_status: int
+    """Kept of a task's calls."""
 
 
 async def claim(
@@ -148,7 +151,7 @@ async def expired(connection: asyncpg.Connection, now: datetime, limit: int) -> 
 
 
 async def lock_active(connection: asyncpg.Connection, call_ids: Sequence[int]) -> Sequence[Row]:
-    """Lock those of these calls that are not over; rows ``id, record_id, contact_id, created_at, …``."""
+    """Lock those of these calls that are not over; rows ``id, record_id, number_id, contact_id, …``."""
     rows: Sequence[Row] = await connection.fetch(_LOCK_ACTIVE, call_ids)
     return rows
 

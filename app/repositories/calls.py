@@ -39,18 +39,23 @@ _ACTIVE = """
 """
 
 # Mediation calls go over the house's own lines: those of an account are for its tasks.
-_LOCK_LINES = "SELECT id FROM caller_line WHERE account_id IS NULL ORDER BY id FOR UPDATE"
-_LINES = """
-    SELECT l.id, l.call_number, l.call_line - (
-        SELECT count(*) FROM outbound_call c WHERE c.line_id = l.id AND c.ended_at IS NULL
-    ) AS free
-    FROM caller_line l WHERE l.account_id IS NULL ORDER BY l.id
+_MEANT = "(l.id = ANY($1::text[]) OR ($2 AND l.account_id IS NULL))"
+_LOCK_LINES = f"SELECT FROM caller_line l WHERE {_MEANT} ORDER BY l.id FOR NO KEY UPDATE"
+# A task that holds slots has no calls any more: what is held is nobody's.
+_LINES = f"""
+    SELECT l.id, l.call_number, l.account_id IS NULL AS is_house, l.call_line
+        - (SELECT count(*) FROM outbound_call c WHERE c.line_id = l.id AND c.ended_at IS NULL)
+        - (SELECT coalesce(sum(h.slots), 0) FROM line_hold h WHERE h.line_id = l.id) AS free
+    FROM caller_line l
+    WHERE {_MEANT} AND coalesce(l.begin_at <= $3, true) AND coalesce(l.deadline_at > $3, true)
+    ORDER BY l.id
 """
-_FREE_SLOTS = """
-    SELECT coalesce(sum(greatest(0, l.call_line - (
-        SELECT count(*) FROM outbound_call c WHERE c.line_id = l.id AND c.ended_at IS NULL
-    ))), 0)::int
-    FROM caller_line l WHERE l.account_id IS NULL
+_FREE_SLOTS = f"SELECT coalesce(sum(greatest(0, free)), 0)::int FROM ({_LINES}) AS line"
+_OF_TASKS = """
+    SELECT t.id, (
+        SELECT count(*) FROM outbound_call c WHERE c.task_id = t.id AND c.ended_at IS NULL
+    )::int AS calls
+    FROM unnest($1::bigint[]) AS t(id)
 """
 
 # A unique index that objects (the same party or number meanwhile) leaves the call out instead of failing the batch.
@@ -58,10 +63,11 @@ _INSERT = """
     WITH call AS (
         INSERT INTO outbound_call (provider, created_at, gives_up_at, job_id, instance_id, script_id, call_type,
                                    case_id, mediation_id, node_id, party_id, person_id, record_id, contact_id, phone,
-                                   line_id, is_automatic)
+                                   line_id, is_automatic, task_id, number_id, group_id)
         SELECT $1, $2, $3, t.*
         FROM unnest($5::text[], $6::text[], $7::text[], $8::text[], $9::text[], $10::bigint[], $11::int[],
-                    $12::bigint[], $13::text[], $14::bigint[], $15::bigint[], $16::text[], $17::text[], $18::bool[])
+                    $12::bigint[], $13::text[], $14::bigint[], $15::bigint[], $16::text[], $17::text[], $18::bool[],
+                    $19::bigint[], $20::bigint[], $21::bigint[])
             AS t
         ON CONFLICT DO NOTHING
         RETURNING id, job_id
@@ -71,8 +77,9 @@ _INSERT = """
     SELECT id, job_id FROM call
 """
 
-# What may have changed between the reservation and this moment: the person refused, was erased, the case moved on. What
-# leaves is marked in the same statement, so that of a process that dies it is known what certainly never left.
+# What may have changed between the reservation and this moment: the person refused, was erased, the case moved on, the
+# task was stopped. What leaves is marked in the same statement, so that of a process that dies it is known what
+# certainly never left.
 _LEAVE = """
     WITH looked AS (
         SELECT c.id, CASE
@@ -82,11 +89,16 @@ _LEAVE = """
                 THEN 'do_not_contact'
             WHEN k.closed_at IS NOT NULL THEN 'case_closed'
             WHEN c.mediation_id IS NOT NULL AND m.node_id IS DISTINCT FROM c.node_id THEN 'node_left'
+            WHEN c.task_id IS NOT NULL AND (t.id IS NULL OR t.deleted_at IS NOT NULL) THEN 'task_deleted'
+            WHEN c.task_id IS NOT NULL AND t.status = 1 THEN 'task_paused'
+            WHEN c.number_id IS NOT NULL AND n.phone IS DISTINCT FROM c.phone THEN 'erased'
             END AS reason
         FROM outbound_call c
         LEFT JOIN contact p ON p.id = c.contact_id
         LEFT JOIN mediation m ON m.id = c.mediation_id
         LEFT JOIN mediation_case k ON k.id = m.case_id
+        LEFT JOIN call_task t ON t.id = c.task_id
+        LEFT JOIN task_number n ON n.id = c.number_id
         WHERE c.id = ANY($1::bigint[])
     )
     UPDATE outbound_call c SET left_at = CASE WHEN l.reason IS NULL THEN $3::timestamptz END
@@ -115,6 +127,8 @@ _PLACED = """
         UPDATE call_poll p SET next_poll_at = c.next_poll_at, failures = 0 FROM call c WHERE p.call_id = c.id
     ), round AS (
         UPDATE mediation_record r SET failures = 0 FROM call c WHERE r.id = c.record_id AND r.failures > 0
+    ), number AS (
+        UPDATE task_number n SET failures = 0 FROM call c WHERE n.id = c.number_id AND n.failures > 0
     )
     SELECT id, job_id, phone, instance_id, script_id, provider_job_id, job_group_id, provider_task_id, created_at,
            placed_at, cancel_requested_at
@@ -139,11 +153,11 @@ _NOT_PLACED = """
             ended_at = greatest($1, c.created_at)
         FROM unnest($2::bigint[], $3::text[]) AS i(id, remark)
         WHERE c.id = i.id AND c.placement IN ('reserved', 'unknown') AND c.ended_at IS NULL
-        RETURNING c.id, c.record_id, c.cancel_requested_at IS NOT NULL AS is_cancelled
+        RETURNING c.id, c.record_id, c.number_id, c.cancel_requested_at IS NOT NULL AS is_cancelled
     ), poll AS (
         DELETE FROM call_poll p USING call c WHERE p.call_id = c.id
     )
-    SELECT id, record_id, is_cancelled FROM call
+    SELECT id, record_id, number_id, is_cancelled FROM call
 """
 
 
@@ -164,6 +178,9 @@ class NewCall(NamedTuple):
     phone: str
     line_id: str
     is_automatic: bool
+    task_id: int | None
+    number_id: int | None
+    group_id: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,18 +213,33 @@ async def active(connection: asyncpg.Connection, phones: Collection[str], party_
     return rows
 
 
-async def lock_lines(connection: asyncpg.Connection) -> Sequence[Row]:
-    """Lock the house's lines until the transaction ends; rows ``id, call_number, free`` as they then are."""
-    await connection.execute(_LOCK_LINES)
+async def lock_lines(
+    connection: asyncpg.Connection, ids: Collection[str], now: datetime, *, with_house: bool
+) -> Sequence[Row]:
+    """Lock lines until the transaction ends; ``with_house``: those of the house too.
+
+    Rows ``id, call_number, is_house, free`` of those that may be used now, as they are once all are locked.
+    """
+    await connection.execute(_LOCK_LINES, list(ids), with_house)
     # A statement of its own: it sees what others committed while this one waited for the lock.
-    rows: Sequence[Row] = await connection.fetch(_LINES)
+    rows: Sequence[Row] = await connection.fetch(_LINES, list(ids), with_house, now)
     return rows
 
 
-async def free_slots(connection: asyncpg.Connection) -> int:
+async def free_lines(connection: asyncpg.Connection, ids: Collection[str], now: datetime) -> dict[str, int]:
+    """Return the free slots of lines at the moment, by id; locks nothing and promises nothing."""
+    return {row["id"]: row["free"] for row in await connection.fetch(_LINES, list(ids), False, now)}
+
+
+async def free_slots(connection: asyncpg.Connection, now: datetime) -> int:
     """Return how many calls the house's lines have room for at the moment; locks nothing and promises nothing."""
-    free: int = await connection.fetchval(_FREE_SLOTS)
+    free: int = await connection.fetchval(_FREE_SLOTS, [], True, now)
     return free
+
+
+async def of_tasks(connection: asyncpg.Connection, task_ids: Collection[int]) -> dict[int, int]:
+    """Return how many calls tasks have under way, by task id."""
+    return {row["id"]: row["calls"] for row in await connection.fetch(_OF_TASKS, list(task_ids))} if task_ids else {}
 
 
 async def reserve(
@@ -270,7 +302,7 @@ async def write_not_placed(
 ) -> Sequence[Row]:
     """End calls that were certainly not taken: (id, remark) each.
 
-    Returns rows ``id, record_id, is_cancelled`` of those that were open.
+    Returns rows ``id, record_id, number_id, is_cancelled`` of those that were open.
     """
     if not released:
         return []

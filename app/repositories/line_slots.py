@@ -1,8 +1,8 @@
 """How much of a line is taken: the calls on it, and what tasks hold for themselves."""
 
-from sqlalchemy import ColumnElement, func, literal, select
+from sqlalchemy import ColumnElement, func, select
 
-from app.models import CallerLine, OutboundCall
+from app.models import CallerLine, LineHold, OutboundCall
 
 
 def running() -> ColumnElement[int]:
@@ -17,8 +17,13 @@ def running() -> ColumnElement[int]:
 
 
 def locked() -> ColumnElement[int]:
-    """Return how many slots of a line are held by tasks that ended with them (end action 2); no task holds any yet."""
-    return literal(0)
+    """Return how many slots of a `CallerLine` of the query are held by tasks that ended with them (end action 2)."""
+    return (
+        select(func.coalesce(func.sum(LineHold.slots), 0))
+        .where(LineHold.line_id == CallerLine.id)
+        .correlate(CallerLine)
+        .scalar_subquery()
+    )
 
 
 def used() -> ColumnElement[int]:

@@ -3,17 +3,16 @@
 from http import HTTPStatus
 from typing import Any
 
-from fastapi import APIRouter
-
 from app.models import Bot
 from app.repositories import bots as repository
 from app.routers.deps import ContextDep, PageDep, PathId, SessionDep
+from app.routers.families import FamilyRouter
 from app.routers.responses import problems
 from app.routers.tags import Tag
 from app.schemas.bots import BotCreate, BotCreated, BotPage, DeliveryChanged, DeliveryOut, DeliveryUpdate
 from app.services import bots as service
 
-router = APIRouter(prefix="/api/bots", tags=[Tag.BOTS])
+router = FamilyRouter(prefix="/api/bots", tags=[Tag.BOTS])
 
 
 @router.get("", summary="渠道列表 List bots", responses=problems())

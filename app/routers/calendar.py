@@ -3,16 +3,17 @@
 from http import HTTPStatus
 from typing import Annotated
 
-from fastapi import APIRouter, Path
+from fastapi import Path
 
 from app.routers.actors import ActorDep
 from app.routers.deps import ContextDep
+from app.routers.families import FamilyRouter
 from app.routers.responses import problems
 from app.routers.tags import Tag
 from app.schemas.calendar import YearIn, YearOut
 from app.services import calendar
 
-router = APIRouter(prefix="/api/calendar", tags=[Tag.CALENDAR])
+router = FamilyRouter(prefix="/api/calendar", tags=[Tag.CALENDAR])
 
 YearPath = Annotated[int, Path(ge=2000, le=2100, description="年份 (the year)", examples=[2027])]
 

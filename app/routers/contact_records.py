@@ -3,17 +3,18 @@
 from http import HTTPStatus
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 
 from app.repositories import contact_records as repository
 from app.routers.actors import ActorDep
 from app.routers.deps import ContextDep, PageDep, PathId, QueryId, SessionDep
+from app.routers.families import FamilyRouter
 from app.routers.responses import problems
 from app.routers.tags import Tag
 from app.schemas.contacts import ContactRecordPage, DetailKind
 from app.services import contact_records as service
 
-router = APIRouter(prefix="/api/contact-records", tags=[Tag.CONTACT_RECORDS])
+router = FamilyRouter(prefix="/api/contact-records", tags=[Tag.CONTACT_RECORDS])
 
 
 @router.get("", summary="联系方式列表 List contact details", responses=problems())

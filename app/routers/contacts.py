@@ -1,19 +1,19 @@
 """People: cards, import, history, mute, erasure."""
 
-from collections.abc import AsyncIterator
 from http import HTTPStatus
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query, Request
+from fastapi import Query, Request
 from pydantic import StringConstraints
-from starlette.requests import ClientDisconnect
 
-from app.errors import InvalidInputError, NotFoundError
+from app.errors import NotFoundError
 from app.repositories import contacts as repository
 from app.repositories import timeline
 from app.routers import cursors
 from app.routers.actors import ActorDep
 from app.routers.deps import ContextDep, PageDep, PathId, SessionDep
+from app.routers.families import FamilyRouter
+from app.routers.files import check_file, parts
 from app.routers.responses import problems
 from app.routers.tags import Tag
 from app.schemas.common import Storable
@@ -31,7 +31,7 @@ from app.services import contacts as service
 from app.services import csv_import, erasure
 from app.services.contacts import NewContact
 
-router = APIRouter(prefix="/api/contacts", tags=[Tag.CONTACTS])
+router = FamilyRouter(prefix="/api/contacts", tags=[Tag.CONTACTS])
 
 LISTED_NOTICE = "该联系人在勿扰名单上,不会被主动联系 (on the do-not-contact list: no channel will reach out)"
 _CSV = "user_id,姓名,岗位,手机号,备注\nzhaopin-20931,林晓,Python开发,13800138000,工作日晚上方便\n"
@@ -42,7 +42,6 @@ _CSV_BODY: dict[str, Any] = {
         "content": {"text/csv": {"schema": {"type": "string"}, "example": _CSV}},
     }
 }
-_NOT_A_FILE = ("multipart/", "application/json")
 
 SearchQuery = Annotated[
     Annotated[Storable, StringConstraints(max_length=128)] | None,
@@ -119,8 +118,8 @@ async def import_contacts(
     semicolon or tab. A line is matched by (bot, user_id), then by phone. Empty cells leave what is known. Broken and
     ambiguous lines are reported by number and all others imported, 1,000 at a time.
     """
-    _check_file(request)
-    report = await csv_import.run(context, _parts(request), actor=actor, dry_run=dry_run)
+    check_file(request)
+    report = await csv_import.run(context, parts(request), actor=actor, dry_run=dry_run)
     errors = [{"line": line, "error": error} for line, error in report.errors]
     return ImportOut.model_validate(
         {name: getattr(report, name) for name in ImportOut.model_fields} | {"errors": errors}
@@ -206,20 +205,3 @@ async def unmute_contact(contact_id: PathId, context: ContextDep, session: Sessi
     """取消静音,复聊从原处继续。Lifts the mute; the sequence goes on from where it stands."""
     await service.set_muted(context, contact_id, False, actor=actor)
     return ContactOut.model_validate(await shown(session, contact_id), from_attributes=True)
-
-
-def _check_file(request: Request) -> None:
-    content_type = request.headers.get("content-type", "").strip().lower()
-    if content_type.startswith(_NOT_A_FILE):
-        raise InvalidInputError(
-            "请直接发送 CSV 文件,Content-Type: text/csv (send the file itself as text/csv, such as curl --data-binary)",
-            field=("header", "content-type"),
-        )
-
-
-async def _parts(request: Request) -> AsyncIterator[bytes]:
-    try:
-        async for part in request.stream():
-            yield part
-    except ClientDisconnect:
-        raise InvalidInputError("上传中断 (the upload was cut off)", field=("body",)) from None

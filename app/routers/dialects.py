@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 from fastapi.responses import JSONResponse
 
-from app.errors import AppError
+from app.errors import AppError, TaskStartedError
 
 _NOT_JSON = "请求体不是有效的 JSON (the body is not valid JSON)"
 
@@ -42,8 +42,12 @@ def _place(loc: Sequence[str | int]) -> str:
     return ".".join(str(part) for part in loc[1:]) or str(loc[0])
 
 
+def _wait(error: AppError) -> dict[str, str]:
+    return {} if error.retry_after is None else {"Retry-After": str(error.retry_after)}
+
+
 def _headers(error: AppError) -> dict[str, str]:
-    headers = {} if error.retry_after is None else {"Retry-After": str(error.retry_after)}
+    headers = _wait(error)
     if error.status == HTTPStatus.UNAUTHORIZED:
         headers["WWW-Authenticate"] = "Bearer"
     return headers
@@ -83,18 +87,20 @@ class OutboundDialect:
 class AgentDialect:
     """``{code, status: "error", message, data: null}``."""
 
+    _CODES = {TaskStartedError.code: 6007}  # noqa: RUF012 - never written to
+
     def error(self, error: AppError) -> JSONResponse:
-        """Answer with the error's status, the same number in ``code``."""
+        """Answer with the error's status, the same number in ``code`` unless the error has one of its own."""
         message = f"{_place(error.field)}: {error.message}" if error.field else error.message
-        return self._answer(error.status, message, _headers(error))
+        code = self._CODES.get(error.code, int(error.status))
+        body = {"code": code, "status": "error", "message": message, "data": None}
+        return JSONResponse(body, int(error.status), _headers(error))
 
     def validation(self, problems: Sequence[Problem]) -> JSONResponse:
         """Answer 422 with a message that names every field."""
-        return self._answer(HTTPStatus.UNPROCESSABLE_ENTITY, sentence(problems), {})
-
-    def _answer(self, status: HTTPStatus, message: str, headers: dict[str, str]) -> JSONResponse:
-        body = {"code": int(status), "status": "error", "message": message, "data": None}
-        return JSONResponse(body, int(status), headers)
+        status = HTTPStatus.UNPROCESSABLE_ENTITY
+        body = {"code": int(status), "status": "error", "message": sentence(problems), "data": None}
+        return JSONResponse(body, int(status))
 
 
 class ChatbotDialect:
@@ -114,7 +120,7 @@ class ChatbotDialect:
         body = {"rc": self._CODES.get(error.status, 1), "error": error.message}
         if error.status in self._plain:
             return JSONResponse(body, int(error.status), _headers(error))
-        return JSONResponse(body)
+        return JSONResponse(body, headers=_wait(error))
 
     def validation(self, problems: Sequence[Problem]) -> JSONResponse:
         """Answer rc 1 with a message that names every field."""

@@ -7,9 +7,11 @@ from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 
-from fastapi import APIRouter, Request
+from fastapi import Request
 from fastapi.responses import FileResponse, JSONResponse, RedirectResponse
 from starlette.exceptions import HTTPException
+
+from app.routers.families import FamilyRouter
 
 _OWN = Path(__file__).parent / "static"
 _POLICY = (
@@ -19,7 +21,7 @@ _POLICY = (
 _PAGE_HEADERS = {"Content-Security-Policy": _POLICY}
 _ASSET_HEADERS = {"Cache-Control": "private, max-age=3600"}
 
-router = APIRouter(include_in_schema=False)
+router = FamilyRouter(include_in_schema=False)
 
 
 @cache

@@ -3,11 +3,12 @@
 from http import HTTPStatus
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 
 from app.errors import NotFoundError
 from app.repositories import enrollments as store
 from app.routers.deps import ContextDep, PageDep, PathId, QueryId
+from app.routers.families import FamilyRouter
 from app.routers.responses import problems
 from app.routers.tags import Tag
 from app.schemas.enrollments import EnrolledOut, EnrollIn, EnrollmentOut, EnrollmentPage, PlanOut
@@ -15,7 +16,7 @@ from app.services import enrollments, plan
 from app.services.context import Context
 from app.services.enrollments import Enrolled
 
-router = APIRouter(prefix="/api/followup-enrollments", tags=[Tag.ENROLLMENTS])
+router = FamilyRouter(prefix="/api/followup-enrollments", tags=[Tag.ENROLLMENTS])
 
 State = Literal["waiting", "active", "paused", "replied", "converted", "finished", "stopped"]
 

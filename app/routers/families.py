@@ -2,15 +2,25 @@
 
 FastAPI tries the pattern of every route of every router that comes before the right one, and that of the right one
 twice: some 180 µs for a path of the last families. A look at the beginning of the path costs one.
+
+Its routes ask what their caller may do, as the table in `app/routers/scopes.py` says.
 """
 
+from typing import Any
+
 from fastapi import APIRouter
+from fastapi.routing import APIRoute
 from starlette.routing import Match
 from starlette.types import Scope
+
+from app.routers.guard import GuardedRoute
 
 
 class FamilyRouter(APIRouter):
     """Knows by its ``prefix``, up to the first parameter in it, which paths cannot be its own."""
+
+    def __init__(self, *, route_class: type[APIRoute] = GuardedRoute, **options: Any) -> None:
+        super().__init__(route_class=route_class, **options)
 
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
         """Say whether a route of this family takes a request."""

@@ -14,7 +14,8 @@ from app.routers.families import FamilyRouter
 from app.routers.lean import LeanRoute
 from app.routers.responses import problems
 from app.routers.tags import Tag
-from app.schemas.followup import RecordConditions, RecordPage, RecordQuery, csv_head, csv_lines
+from app.schemas.followup import RecordConditions, RecordPage, RecordQuery
+from app.schemas.spreadsheets import csv_head, csv_lines
 
 router = FamilyRouter(prefix="/api/followup-records", tags=[Tag.FOLLOWUP_RECORDS], route_class=LeanRoute)
 _page = queries.Query(RecordQuery)

@@ -2,19 +2,20 @@
 
 from http import HTTPStatus
 
-from fastapi import APIRouter, Request, Response
+from fastapi import Request, Response
 
 from app.models import FollowUpScript
 from app.repositories import lists
 from app.routers import queries
 from app.routers.deps import ContextDep, PathId, context_of
+from app.routers.families import FamilyRouter
 from app.routers.lean import LeanRoute
 from app.routers.responses import problems
 from app.routers.tags import Tag
 from app.schemas.followup import ScriptCreate, ScriptFilter, ScriptOut, ScriptUpdate
 from app.services import configs
 
-router = APIRouter(prefix="/api/followup-scripts", tags=[Tag.FOLLOWUP_SCRIPTS], route_class=LeanRoute)
+router = FamilyRouter(prefix="/api/followup-scripts", tags=[Tag.FOLLOWUP_SCRIPTS], route_class=LeanRoute)
 _filters = queries.Query(ScriptFilter)
 
 

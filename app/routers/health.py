@@ -6,11 +6,12 @@ from http import HTTPStatus
 from typing import Protocol
 
 import structlog
-from fastapi import APIRouter, Request, Response
+from fastapi import Request, Response
 from pydantic import BaseModel, Field
 
 from app.models.revision import HEAD
 from app.repositories.migrations import current_revision
+from app.routers.families import FamilyRouter
 from app.routers.responses import problems
 from app.routers.tags import Tag
 from app.services import calendar
@@ -26,7 +27,7 @@ Readiness = dict[str, Check]
 """Named checks; ``app.state.readiness`` holds those of a service, and more may be put in before it starts."""
 
 log = structlog.get_logger(__name__)
-router = APIRouter(tags=[Tag.OPERATION])
+router = FamilyRouter(tags=[Tag.OPERATION])
 
 
 class Health(BaseModel):

@@ -13,6 +13,8 @@ from fastapi import APIRouter
 from starlette.routing import Match
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from app.routers.guard import require_rules
+
 
 class LateFamily(APIRouter):
     """Stands for ``routers`` of a package; knows by the beginnings of its paths whether a request is for it."""
@@ -30,13 +32,18 @@ class LateFamily(APIRouter):
         return path.removeprefix(scope.get("root_path", "")).startswith(self._beginnings)
 
     def load(self) -> None:
-        """Import the family unless that is done."""
+        """Import the family unless that is done.
+
+        Raises:
+            ValueError: a route of it has no rule about who may call it.
+        """
         if self.is_loaded:
             return
         with self._lock:
             if not self.is_loaded:
                 for router in importlib.import_module(self._package).routers:
                     self.include_router(router)
+                require_rules(self, are_all=False)
                 self.is_loaded = True
 
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
@@ -62,6 +69,11 @@ def load_all() -> None:
 def loaded() -> int:
     """Return how many families are there; it only grows."""
     return sum(family.is_loaded for family in FAMILIES)
+
+
+def are_all_loaded() -> bool:
+    """Tell whether no family is still to come."""
+    return loaded() == len(FAMILIES)
 
 
 class LateMiddleware:

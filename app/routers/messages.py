@@ -3,16 +3,17 @@
 from http import HTTPStatus
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 
 from app.repositories import history
 from app.routers.deps import ContextDep, PageDep, PathId, QueryId
+from app.routers.families import FamilyRouter
 from app.routers.responses import problems
 from app.routers.tags import Tag
 from app.schemas.messages import InboundIn, MessageOut, MessagePage, ReceiptOut
 from app.services import inbound
 
-router = APIRouter(prefix="/api/messages", tags=[Tag.MESSAGES])
+router = FamilyRouter(prefix="/api/messages", tags=[Tag.MESSAGES])
 
 
 @router.post(

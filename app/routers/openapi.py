@@ -6,10 +6,11 @@ from typing import Any, Final
 
 from fastapi import FastAPI
 
+from app.domain.keys import Scope
 from app.routers import late
-from app.routers.access import OPEN, PROVEN
 from app.routers.dialects import AgentDialect, ChatbotDialect, OutboundDialect, dialect_of
 from app.routers.responses import problem_schemas
+from app.routers.scopes import RULES
 from app.routers.tags import tag_metadata
 
 VERSION: Final = "0.1.0"
@@ -25,8 +26,9 @@ _DESCRIPTION: Final = """
 called after they refused, or reached twice for one reason.
 
 ### 认证 Access
-未设置密钥时只接受本机请求;设置 `HUIYIN_API_KEYS` 后,每个请求都要携带密钥。
-Without keys only the same machine is answered; with `HUIYIN_API_KEYS` every call carries one:
+没有密钥时只接受本机请求;用 `python -m app keys create`(或设置 `HUIYIN_API_KEYS`)创建密钥后,每个请求都要携带密钥。
+While there are no keys only the same machine is answered; once one was made by `python -m app keys create` (or set in
+`HUIYIN_API_KEYS`) every call carries one:
 
 ```
 curl -H 'Authorization: Bearer <key>' http://localhost:8000/api/contacts
@@ -34,6 +36,11 @@ curl -H 'Authorization: Bearer <key>' http://localhost:8000/api/contacts
 
 `X-API-Key: <key>` 同样有效;浏览器打开本页时,用户名任意,密码填密钥。
 `X-API-Key` works as well; a browser that opens this page is asked for a user name (any) and a password (a key).
+
+密钥的权限:`read` 查看,`write` 写入数据与设置,`operate` 发送与呼叫,`admin` 全部,包括密钥与删除个人数据。
+权限不足时返回 403。
+Scopes of keys: `read` looks, `write` keeps data and settings, `operate` sends and calls, `admin` may do everything,
+secrets and erasure included. Each operation names the one that it takes; a key without it is answered 403.
 
 ### 约定 Conventions
 - 时间为 UTC 的 ISO-8601,例如 `2026-03-05T10:30:00Z`。Times are ISO-8601 in UTC.
@@ -47,7 +54,7 @@ _SCHEMES: Final[dict[str, Any]] = {
     "apiKey": {"type": "apiKey", "in": "header", "name": "X-API-Key", "description": "X-API-Key: <key>"},
 }
 _SECURITY: Final[list[dict[str, list[str]]]] = [{}, {"bearer": []}, {"apiKey": []}]
-"""One of them; the first, nothing, is for calls from the same machine while no keys are set."""
+"""One of them; the first, nothing, is for calls from the same machine while there are no keys."""
 
 
 def document_texts() -> dict[str, Any]:
@@ -78,7 +85,7 @@ def complete_document(app: FastAPI) -> None:
             components["securitySchemes"] = _SCHEMES
             refusals = importlib.import_module("app.routers.agent.responses").refusal_schemas()
             components["schemas"] = dict(sorted((components["schemas"] | problem_schemas() | refusals).items()))
-            _mark_open(document["paths"])
+            _name_scopes(document["paths"])
             _drop_422(document["paths"])
             _show_null(document["paths"])
         return document
@@ -105,8 +112,15 @@ def _show_null(paths: dict[str, dict[str, Any]]) -> None:
                     response["content"]["application/json"]["example"]["data"] = None
 
 
-def _mark_open(paths: dict[str, dict[str, Any]]) -> None:
+def _name_scopes(paths: dict[str, dict[str, Any]]) -> None:
+    """Say what each operation takes: roles in OpenAPI's own place for them, and words for people."""
     for path, operations in paths.items():
-        if path in OPEN or path.startswith(PROVEN):
-            for operation in operations.values():
+        for method, operation in operations.items():
+            need = RULES[path][method.upper()]
+            scopes = sorted(need & {scope.value for scope in Scope})
+            if not scopes:
                 operation["security"] = []
+                continue
+            operation["security"] = [{}, {"bearer": scopes}, {"apiKey": scopes}]
+            named = " 或 (or) ".join(f"`{scope}`" for scope in scopes)
+            operation["description"] = f"{operation['description']}\n\n权限 Scope: {named}"

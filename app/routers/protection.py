@@ -3,12 +3,13 @@
 from http import HTTPStatus
 from typing import Annotated
 
-from fastapi import APIRouter, Body, Query
+from fastapi import Body, Query
 
 from app.repositories import protection as repository
 from app.routers.actors import ActorDep
 from app.routers.contacts import SearchQuery, shown
 from app.routers.deps import ContextDep, PageDep, PathId, SessionDep
+from app.routers.families import FamilyRouter
 from app.routers.responses import problems
 from app.routers.tags import Tag
 from app.schemas.contacts import ContactOut
@@ -16,7 +17,7 @@ from app.schemas.protection import EntryKind, EntryPage, IdentifiersIn, ListingO
 from app.services import protection as service
 from app.services.protection import Wanted
 
-router = APIRouter(prefix="/api", tags=[Tag.DO_NOT_CONTACT])
+router = FamilyRouter(prefix="/api", tags=[Tag.DO_NOT_CONTACT])
 
 KindQuery = Annotated[EntryKind | None, Query(description="类型 (kind)")]
 

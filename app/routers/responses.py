@@ -27,7 +27,10 @@ _FIELD = [{"type": "missing", "loc": ["body", "name"], "msg": "Field required"}]
 _TEXTS: dict[int, tuple[str, Any]] = {
     400: ("请求无法解析 (the request cannot be read)", "There was an error parsing the body"),
     401: ("缺少密钥或密钥错误 (no key or a wrong one)", "密钥无效 (this API key is not known)"),
-    403: ("无权访问 (not allowed)", "无权访问 (not allowed)"),
+    403: (
+        "密钥没有所需的权限 (the key lacks the scope)",
+        "密钥没有所需的权限:write (this key does not permit it, which takes the scope write)",
+    ),
     404: ("不存在 (not found)", "没有 id 为 42 的记录 (there is nothing under id 42)"),
     405: ("该地址不支持此方法 (method not allowed)", "该地址不支持此方法 (method not allowed)"),
     409: ("与现有数据冲突 (at odds with what is stored)", "名称已被使用 (this name is taken)"),
@@ -41,9 +44,16 @@ _TEXTS: dict[int, tuple[str, Any]] = {
     429: ("请求过多,请稍后再试 (too many requests)", "请求过多,请稍后再试 (too many requests, wait a moment)"),
     500: ("服务内部错误 (internal error)", "服务内部错误,已记录 (internal error, it has been logged)"),
     503: ("数据库暂时不可用 (the database is away)", "数据库暂时不可用,请稍后再试 (the database is away, try again)"),
+    504: (
+        "处理超时,已放弃 (given up; nobody knows how far it came)",
+        (
+            "处理超过 60 秒,已放弃;已提交的修改仍然有效,重试之前请先查询 "
+            "(given up after 60 s; what had been committed stays, so look before you try again)"
+        ),
+    ),
     507: ("存储空间不足 (no storage left)", "存储空间不足 (no storage left)"),
 }
-_ALWAYS = (401, 403, 413, 422, 500, 503, 507)
+_ALWAYS = (401, 403, 413, 422, 429, 500, 503, 504, 507)
 """Statuses that the middlewares and the framework can answer for any operation."""
 _WAIT = {"Retry-After": {"description": "秒 (seconds to wait)", "schema": {"type": "integer"}}}
 _HEADERS: dict[int, dict[str, Any]] = {

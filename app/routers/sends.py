@@ -4,18 +4,19 @@ from http import HTTPStatus
 from typing import Annotated, Any
 
 import asyncpg
-from fastapi import APIRouter, Header
+from fastapi import Header
 
 from app.errors import NotFoundError
 from app.repositories import records
 from app.routers.deps import ContextDep, PathId
+from app.routers.families import FamilyRouter
 from app.routers.responses import problems
 from app.routers.tags import Tag
 from app.schemas.enrollments import ResolveIn, SendIn, TestSendIn
 from app.schemas.followup import RecordOut
 from app.services import sending, uncertain
 
-router = APIRouter(prefix="/api")
+router = FamilyRouter(prefix="/api")
 
 IdempotencyKey = Annotated[
     str | None,

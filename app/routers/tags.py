@@ -54,8 +54,8 @@ _TEXTS = {
     "Mediation cases: parties and agreements that calls are about.",
     Tag.ACCOUNTS: "账户:线路、话术、规则与任务的所有者,可以有子账户。"
     "Accounts: who owns lines, scripts, rules and tasks; each can have sub accounts.",
-    Tag.CALL_TASKS: "外呼任务:新建任务所需的一切——呼叫时间、线路、话术组、转接组、重呼规则、意向分析。"
-    "Call tasks: everything that they are made of: hours, lines, scripts, bridge groups, redials, analysts.",
+    Tag.CALL_TASKS: "外呼任务:任务与号码,以及新建任务所需的一切——呼叫时间、线路、话术组、转接组、重呼规则、意向分析。"
+    "Call tasks and their numbers, and what they are made of: hours, lines, scripts, bridge groups, redials, analysts.",
     Tag.CALENDAR: "日历:法定节假日与调休,在内置数据之上补充或覆盖。"
     "Calendar: statutory holidays and working weekends, added to or instead of the built-in data.",
     Tag.OPERATION: "运行:存活、就绪与指标。Operation: liveness, readiness and metrics.",

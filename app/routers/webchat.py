@@ -5,12 +5,13 @@ from http import HTTPStatus
 from typing import Annotated, Any
 
 import asyncpg
-from fastapi import APIRouter, Depends, Header, Path, Query, Request
+from fastapi import Depends, Header, Path, Query, Request
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 
 from app.errors import NotFoundError
 from app.repositories import history, people
 from app.routers.deps import MAX_ID, ContextDep
+from app.routers.families import FamilyRouter
 from app.routers.responses import problems
 from app.routers.tags import Tag
 from app.schemas.messages import ChatIn, ChatLineOut, ChatLines
@@ -18,7 +19,7 @@ from app.services import inbound
 from app.services.context import Context
 from app.services.live import LiveHistory
 
-router = APIRouter(prefix="/api/webchat", tags=[Tag.WEBCHAT])
+router = FamilyRouter(prefix="/api/webchat", tags=[Tag.WEBCHAT])
 
 LINES = 200
 _EVENTS = (
@@ -53,7 +54,7 @@ PersonDep = Annotated[Any, Depends(find_person)]
 
 
 @router.get(
-    "/{token}/messages",  # noqa: FAST003 - the dependency reads it
+    "/{token}/messages",
     summary="读取聊天 Read the chat",
     description="编号 after 之后的消息,旧的在前。Messages after a number, oldest first.",
     response_model=ChatLines,
@@ -71,7 +72,7 @@ async def read_lines(
 
 
 @router.post(
-    "/{token}/messages",  # noqa: FAST003 - the dependency reads it
+    "/{token}/messages",
     status_code=HTTPStatus.CREATED,
     summary="在聊天中发言 Write into the chat",
     description="与其他渠道的回复一样处理。Treated like a reply on any other channel.",
@@ -89,7 +90,7 @@ async def write_line(person: PersonDep, body: ChatIn, context: ContextDep) -> di
 
 
 @router.get(
-    "/{token}/stream",  # noqa: FAST003 - the dependency reads it
+    "/{token}/stream",
     summary="实时消息 Live messages",
     description="服务器推送 (text/event-stream);用 Last-Event-ID 续传。"
     "Server-sent events, resumable with Last-Event-ID.",

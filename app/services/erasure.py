@@ -4,7 +4,7 @@
 2.  Records of what was sent stay, without their texts, so that totals and statistics stay right.
 3.  Calls and the rounds behind them stay without number, talk and recording; what was planned is cancelled, a call that
     is under way is given up. In cases the person stands without name and number; where agreements and talks of the
-    others name them, a mask stands.
+    others name them, a mask stands. Tasks keep their numbers as empty rows that nobody dials.
 4.  Events lose their payload; those not delivered yet are given up.
 5.  The audit trail keeps who decided what and when; its details are emptied.
 6.  Every identifier stays on the do-not-contact list as a salted hash; plain entries that name the person go, unless

@@ -31,6 +31,7 @@ BENCHMARKS = {
     "C1": "scripts.bench.chat:history_pages",
     "C2": "scripts.bench.turns:answers",
     "O1": "scripts.bench.calls.polling:polling",
+    "O2": "scripts.bench.tasks.drain:dialing",
     "S1": "scripts.bench.startup:first_answer",
     "S2": "scripts.bench.startup:idle_memory",
 }

@@ -76,6 +76,44 @@ SEATS = [
     f"[{2**63}]",
     json.dumps(list(range(1, 203))),
 ]
+REFERENCE = [*integer(1, 2**53 - 1), "999"]
+URL = [*text(2048), '"x"', '"ftp://a"', '"http://"', '"https://u:p@a"', '"https://a b"', '"//a"', r'"https://a\u0000"']
+DAYS = [
+    *NOT_LISTS, "null", "[1]", '[""]', '["2026-02-30"]', '["2026-3-5"]', '["1999-01-01"]',
+    '["2026-03-05", "2026-03-05"]', '["２０２６-03-05"]', r'["2026-03-05\n"]',
+    json.dumps([f"20{number:02}-01-01" for number in range(100)] * 5),
+]  # fmt: skip
+REDIALS = [
+    *NOT_LISTS, "null", "[0]", "[1]", "[11]", "[12]", "[13]", "[-1]", "[4, 4]", '["4"]', "[true]", "[4.0]", "[[4]]",
+    f"[{2**64}]", json.dumps([4] * 10),
+]  # fmt: skip
+EXTRAS = [
+    *NOT_LISTS[:3], "[]", '{"x": 1}',
+    *(
+        f'{{"{name}": {raw}}}'
+        for name, values in {
+            "start_time": MOMENT,
+            "stop_time": MOMENT,
+            "line": [*LINES, "null"],
+            "holiday": DAYS,
+            "pop_mode": [*integer(0, 2), "null"],
+            "redial_interval": [*integer(1, 10_080), "null"],
+            "redial_max_times": [*integer(0, 50), "null"],
+            "redial_conditions": ["null", "1", "[]", '{"x": 1}', *(f'{{"number_status": {raw}}}' for raw in REDIALS)],
+        }.items()
+        for raw in values
+    ),
+]  # fmt: skip
+SCRIPTS = [
+    *NOT_LISTS, "[1]", "[{}]", '[{"id": 1}, {"id": 1}]', '[{"id": 1, "x": 1}]', json.dumps([{"id": 1}] * 21),
+    *(f'[{{"id": {raw}}}]' for raw in (*REFERENCE, "null")),
+    *(f'[{{"id": 1, "weight": {raw}}}]' for raw in (*integer(1, 1000), "null")),
+]  # fmt: skip
+PHRASES = [
+    "1", "true", '"x"', "[]", '["1A"]', '{"1F": []}', '{"5C": []}', '{"6A": []}', '{"": []}', r'{"1A\n": []}',
+    *(f'{{"1A": {raw}}}' for raw in (*NOT_LISTS, "null", "[1]", "[null]", "[[]]", json.dumps(["好"] * 501))),
+    *(f'{{"1A": [{raw}]}}' for raw in (*UNSTORABLE, *BLANK, '"="', '" = "', json.dumps("好" * 51))),
+]  # fmt: skip
 NUMBER = [*NOT_TEXT, '""', '"abc"', '"1"', '"+"', '"１２３"', json.dumps("1" * 33)]
 
 # name: (path below the account, good body, required, what each field must refuse)
@@ -154,6 +192,25 @@ ENDPOINTS: dict[str, tuple[str, dict[str, Any], tuple[str, ...], dict[str, list[
             "name": [*NAME, "null"],
             "llm_type": [*integer(1, 2), "null"],
             "is_default": ["2", "true", "false", '"0"', "null", "-1", "0.0"],
+            "phrases": PHRASES,
+        },
+    ),
+    "task": (
+        "/task",
+        {"name": "任", "destination_extension": 1},  # the group that was made before
+        ("name", "destination_extension"),
+        {
+            "name": [*NAME, "null"],
+            "destination_extension": [*REFERENCE, "null"],
+            "dial_time_id": REFERENCE,
+            "maximumcall": [*integer(1, 100_000), "null"],
+            "bridge_group_id": REFERENCE,
+            "auto_recycle_rule_id": REFERENCE,
+            "end_action": [*integer(0, 2), "null"],
+            "llm_intention_id": REFERENCE,
+            "call_notify_url": URL,
+            "task_extras": [*EXTRAS, "null"],
+            "script_groups": [*SCRIPTS, "null"],
         },
     ),
 }

@@ -91,7 +91,7 @@ def test_it_starts_serves_and_stops(tmp_path: Path, data: Path) -> None:
         url = service.url()
         assert httpx2.get(f"{url}/docs", timeout=SECONDS).status_code == 200
         assert httpx2.get(f"{url}/readyz", timeout=SECONDS).json()["status"] == "ready"
-        assert "No keys are set" in service.told
+        assert "There are no keys" in service.told
         assert f"{url}/docs" in service.told
         children = psutil.Process(service.process.pid).children(recursive=True)
         assert any("postgres" in child.name() for child in children)

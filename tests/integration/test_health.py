@@ -38,8 +38,10 @@ async def test_an_old_revision_is_not_ready(client: httpx2.AsyncClient, database
 
 async def test_a_database_that_is_away_is_not_ready(app: FastAPI, client: httpx2.AsyncClient) -> None:
     app.state.context.database._dsn = "postgresql://nobody@127.0.0.1:1/nowhere"
-    app.state.context.database._pool._idle.clear()
-    app.state.context.database._pool._open = 0
+    pool = app.state.context.database._pool
+    while pool._idle:
+        await pool._idle.pop().close()
+    pool._open = 0
     answer = await client.get("/readyz")
     assert answer.status_code == 503
     assert answer.json()["checks"]["database"]["ok"] is False

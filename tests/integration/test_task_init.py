@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 import httpx2
@@ -12,6 +13,7 @@ from app.clock import ManualClock
 from app.repositories.database import Database
 from app.services.agent.demonstration import ACCOUNT, SUB_ACCOUNT, load_account
 from tests.agent import AGENT, WORKDAY, add_account, add_group, add_line, add_seat, post
+from tests.calls import ScriptedDialer
 from tests.cases import OUTBOUND, add_call
 
 
@@ -127,6 +129,16 @@ async def test_lines_of_accounts_are_not_for_mediation(client: httpx2.AsyncClien
         assert await connection.fetchval("SELECT count(*) FROM outbound_call") == 0
 
 
+async def test_the_demonstration_has_no_numbers_where_calls_reach_people(
+    client: httpx2.AsyncClient, app: FastAPI
+) -> None:
+    dialer = ScriptedDialer()
+    dialer.reaches_people = True
+    await load_account(replace(app.state.context, dialer=dialer))
+    (task,) = (await client.get(f"{AGENT}/{ACCOUNT}/task")).json()["data"]["results"]
+    assert task["numbers"]["total"] == 0
+
+
 async def test_the_demonstration(client: httpx2.AsyncClient, app: FastAPI) -> None:
     for _ in range(2):
         await load_account(app.state.context)
@@ -134,9 +146,13 @@ async def test_the_demonstration(client: httpx2.AsyncClient, app: FastAPI) -> No
     assert (account["user_id"], [sub["user_id"] for sub in account["sub_users"]]) == (ACCOUNT, [SUB_ACCOUNT])
     told = await choices(client, ACCOUNT)
     assert all(told.values()), "something of everything"
-    assert [group["is_default"] for group in told["enum_dial_time_group"]] == [True, False]
+    assert [group["is_default"] for group in told["enum_dial_time_group"]] == [True, False, False]
     assert {rule["type"] for rule in told["auto_recycle_rules"]} == {1, 2}
     assert len(told["outbound_group"][0]["caller_lines"]) == 2
+    (task,) = (await client.get(f"{AGENT}/{ACCOUNT}/task")).json()["data"]["results"]
+    assert (task["status"], task["numbers"]["waiting"], task["auto_recycle_rule_id"]) == (1, 6, 1)
+    started = await client.post(f"{AGENT}/{ACCOUNT}/task/{task['id']}/start")
+    assert started.json()["data"]["status"] == 2, "it can be tried out"
     below = await choices(client, ACCOUNT, sub_user_id=SUB_ACCOUNT)
     assert [group["name"] for group in below["enum_dial_time_group"]] == [None]
     assert below["caller_line_list"] == []

@@ -1,4 +1,4 @@
-"""A family for the test of late ones."""
+"""A family whose route has no rule about who may call it."""
 
 from fastapi import APIRouter
 

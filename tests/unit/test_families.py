@@ -8,8 +8,10 @@ from collections.abc import Iterable, Iterator
 import httpx2
 import pytest
 from fastapi import APIRouter, FastAPI
+from fastapi.routing import APIRoute
 from starlette.routing import BaseRoute, Route
 
+from app.errors import ForbiddenError
 from app.routers.families import FamilyRouter
 from app.routers.late import FAMILIES, LateFamily
 
@@ -28,7 +30,7 @@ from app.routers.late import FAMILIES, LateFamily
 )
 async def test_it_answers_as_any_router_does(root_path: str, path: str, status: int) -> None:
     for kind in (FamilyRouter, APIRouter):
-        family, other = kind(prefix="/api/bots/{bot_id}"), kind(prefix="/api")
+        family, other = (kind(prefix=prefix, route_class=APIRoute) for prefix in ("/api/bots/{bot_id}", "/api"))
         family.add_api_route("/users/{user_id}", lambda bot_id, user_id: {"is": f"{bot_id} {user_id}"})
         other.add_api_route("/other", lambda: {"is": "other"})
         app = FastAPI()
@@ -41,24 +43,30 @@ async def test_it_answers_as_any_router_does(root_path: str, path: str, status: 
 
 
 async def test_a_late_family_is_imported_by_the_first_request_for_it() -> None:
-    family = LateFamily("tests.unit.late_example", "/late")
+    family = LateFamily("app.routers.outbound", "/api/v1/outbound-bot", "/api/v1/mediation")
     app = FastAPI()
     app.include_router(family)
     transport = httpx2.ASGITransport(app=app)
     async with httpx2.AsyncClient(transport=transport, base_url="http://localhost") as client:
-        assert (await client.get("/other")).status_code == 404
+        assert (await client.get("/api/v1/outbound")).status_code == 404
         assert not family.is_loaded
-        assert "tests.unit.late_example" not in sys.modules
-        assert (await client.get("/late/one")).json() == {"is": "one"}
+        with pytest.raises(ForbiddenError):  # its route asks who calls, and this service does not know
+            await client.get("/api/v1/outbound-bot/nodes")
         assert family.is_loaded
-        assert (await client.get("/late/two")).status_code == 404
-        assert (await client.post("/late/one")).status_code == 405
+        assert (await client.get("/api/v1/outbound-bot/nothing")).status_code == 404
+        assert (await client.post("/api/v1/outbound-bot/nodes")).status_code == 405
 
 
 async def test_requests_at_once_load_a_family_once() -> None:
-    family = LateFamily("tests.unit.late_example", "/late")
+    family = LateFamily("app.routers.agent", "/agent-api/")
     await asyncio.gather(*(asyncio.to_thread(family.load) for _ in range(20)))
-    assert len(family.routes) == 1
+    paths = [route.path for route in walk(family.routes)]
+    assert paths.count("/agent-api/user/{user_id}/task/create") == 1
+
+
+def test_a_late_family_with_a_route_that_asks_nobody_is_not_served() -> None:
+    with pytest.raises(ValueError, match="/late/one is no GuardedRoute"):
+        LateFamily("tests.unit.late_example", "/late").load()
 
 
 def test_a_start_imports_no_late_family() -> None:

@@ -1,11 +1,15 @@
 """Settings that would leave somebody with less protection than they believe to have."""
 
 import json
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
 
 import pytest
 from pydantic import ValidationError
 
 from app.config import Settings
+from app.environment import read, shown
+from app.errors import StartupError
 
 
 @pytest.mark.parametrize(("given", "number"), [("", 0), ("a-key", 1), (" one , two,", 2)])
@@ -43,3 +47,53 @@ def test_hours_that_no_clock_shows_are_refused(monkeypatch: pytest.MonkeyPatch, 
     monkeypatch.setenv("HUIYIN_DIAL_WINDOW", json.dumps(week))
     with pytest.raises(ValidationError, match="begin_time"):
         Settings()
+
+
+def test_secrets_come_from_files(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for name, text in {
+        "HUIYIN_API_KEYS": "one\ntwo, three\n",
+        "HUIYIN_ALIYUN_ACCESS_KEY_SECRET": " s3cret \n",
+        "DATABASE_URL": "postgresql://me@db.example.com:6432/huiyin?sslmode=require\n",
+        "DATABASE_PASSWORD": "p:@/?#%&密\n",
+    }.items():
+        (tmp_path / name).write_text(text, encoding="utf-8")
+        monkeypatch.setenv(f"{name}_FILE", str(tmp_path / name))
+    # Files of others, and settings that are no secrets, are none of ours.
+    monkeypatch.setenv("SSL_CERT_FILE", "/nowhere")
+    monkeypatch.setenv("HUIYIN_PORT_FILE", "/nowhere")
+    monkeypatch.delenv("DATABASE_URL", raising=False)
+    settings = Settings()
+    assert [key.get_secret_value() for key in settings.api_keys] == ["one", "two", "three"]
+    assert settings.aliyun_access_key_secret is not None
+    assert settings.aliyun_access_key_secret.get_secret_value() == "s3cret"
+    assert settings.database_url is not None
+    parts = urlsplit(settings.database_url.get_secret_value())
+    assert unquote(parts.password or "") == "p:@/?#%&密"
+    assert (parts.username, parts.hostname, parts.port) == ("me", "db.example.com", 6432)
+    assert (parts.path, parts.query) == ("/huiyin", "sslmode=require")
+    printed = "\n".join(shown(settings))
+    assert "DATABASE_URL=postgresql://me:****@db.example.com:6432/huiyin?sslmode=require" in printed
+    assert "HUIYIN_API_KEYS=****,****,****" in printed
+    assert "HUIYIN_ALIYUN_ACCESS_KEY_SECRET=****" in printed
+    assert "s3cret" not in printed + repr(settings)
+
+
+@pytest.mark.parametrize(
+    ("variables", "sentence"),
+    [
+        ({"HUIYIN_API_KEYS_FILE": "/no/such/file"}, "HUIYIN_API_KEYS_FILE: /no/such/file cannot be read"),
+        ({"HUIYIN_API_KEYS_FILE": "/dev/null"}, "/dev/null is empty"),
+        ({"HUIYIN_API_KEYS_FILE": "/x", "HUIYIN_API_KEYS": "geheim"}, "are both set"),
+        ({"DATABASE_PASSWORD": "geheim", "DATABASE_URL": ""}, "DATABASE_PASSWORD goes with"),
+        ({"DATABASE_PASSWORD": "geheim", "DATABASE_URL": "postgresql://h/x"}, "DATABASE_PASSWORD goes with"),
+        ({"DATABASE_PASSWORD": "geheim", "DATABASE_URL": "postgresql://u:p@h/x"}, "DATABASE_PASSWORD goes with"),
+    ],
+)
+def test_secrets_that_cannot_be_read_are_told_without_showing_any(
+    monkeypatch: pytest.MonkeyPatch, variables: dict[str, str], sentence: str
+) -> None:
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(StartupError, match=sentence) as caught:
+        read({})
+    assert "geheim" not in str(caught.value)

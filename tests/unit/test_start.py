@@ -55,6 +55,7 @@ def test_a_first_start_begins_where_the_settings_say(
         ([], {"DATABASE_URL": "postgresql://h/x"}),
         ([], {"database_url": ""}),
         ([], {"HUIYIN_DATABASE_URL": "postgresql://h/x"}),
+        ([], {"DATABASE_URL_FILE": "/run/secrets/database"}),
         (["--port", "65536"], {}),
         (["--port", "-1"], {}),
         ([], {"HUIYIN_PORT": ""}),

@@ -1,6 +1,6 @@
 """What a call is: its statuses, what an ended attempt means, when to ask the provider again."""
 
-from app.domain.calls.outcomes import Outcome, outcome_of
+from app.domain.calls.outcomes import Outcome, asks_for_person, outcome_of
 from app.domain.calls.statuses import (
     NOT_REDIALLED,
     NUMBER_STATUS_TEXTS,
@@ -20,5 +20,6 @@ __all__ = [
     "Outcome",
     "Speaker",
     "TaskStatus",
+    "asks_for_person",
     "outcome_of",
 ]

@@ -20,6 +20,7 @@ _TALKED = frozenset(
     }
 )
 """Ends in which a person can have been reached; a Dialogue of the contact must stand in the talk too."""
+_PASSED_ON = frozenset({TaskStatus.SUCCEEDED_TRANSFER_BY_INTENT, TaskStatus.SUCCEEDED_TRANSFER_AFTER_NO_ANSWER})
 _INTERCEPTED = frozenset(
     {
         TaskStatus.SUCCEEDED_SPECIAL_INTERCEPT_VOICE,
@@ -87,6 +88,11 @@ def outcome_of(task_status: TaskStatus | None, actions: Sequence[tuple[Speaker, 
         return _counted(_NUMBER[task_status])
     # Executing, or no word at all, of a call that is over: nobody can know, so it counts against calling again.
     return Outcome(NumberStatus.WAITING, True, False, "结果未知")
+
+
+def asks_for_person(task_status: TaskStatus | None, actions: Sequence[tuple[Speaker, Action]]) -> bool:
+    """Tell whether a talk was to be passed on to a seat, by how it ended or by what was done in it."""
+    return task_status in _PASSED_ON or any(action is Action.TRANSFER_TO_AGENT for _, action in actions)
 
 
 def _counted(status: NumberStatus) -> Outcome:

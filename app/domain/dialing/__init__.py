@@ -15,10 +15,19 @@ from app.domain.dialing.gate import (
 )
 from app.domain.dialing.jobs import Named, Script, job_id, script_for, words_for
 from app.domain.dialing.pace import Slowness, draw_of, pause_after, poll_after
-from app.domain.dialing.rounds import Attempt, Following, after, after_refusal_of_provider, retry_at
+from app.domain.dialing.rounds import (
+    MAX_FAULTS,
+    Attempt,
+    Following,
+    after,
+    after_refusal_of_provider,
+    fault_pause,
+    retry_at,
+)
 
 __all__ = [
     "LIMIT",
+    "MAX_FAULTS",
     "MUST_WAIT",
     "TEXTS",
     "Active",
@@ -36,6 +45,7 @@ __all__ = [
     "after_refusal_of_provider",
     "decide",
     "draw_of",
+    "fault_pause",
     "job_id",
     "pause_after",
     "poll_after",

@@ -42,6 +42,9 @@ class Reason(StrEnum):
     CANCELLED = "cancelled"
     CASE_CLOSED = "case_closed"
     NODE_LEFT = "node_left"
+    TASK_PAUSED = "task_paused"
+    TASK_DELETED = "task_deleted"
+    ERASED = "erased"
 
 
 TEXTS: dict[Reason, str] = {
@@ -66,6 +69,9 @@ TEXTS: dict[Reason, str] = {
     Reason.CANCELLED: "呼叫已取消",
     Reason.CASE_CLOSED: "案件已结案,不再呼叫",
     Reason.NODE_LEFT: "调解已离开此节点,不再呼叫",
+    Reason.TASK_PAUSED: "任务已停止,再次启动后继续呼叫",
+    Reason.TASK_DELETED: "任务已删除,不再呼叫",
+    Reason.ERASED: "该号码的资料已清除,不再呼叫",
 }
 """For people, without a name or a number."""
 
@@ -84,6 +90,8 @@ LIMITS = frozenset(
         Reason.CANCELLED,
         Reason.CASE_CLOSED,
         Reason.NODE_LEFT,
+        Reason.TASK_DELETED,
+        Reason.ERASED,
     }
 )
 """Refusals that waiting does not help against; the others are looked at again."""

@@ -8,7 +8,7 @@ from app.domain.dialing.gate import Reason
 MAX_FAULTS = 3
 """How often a round is tried again after ends that were the line's or the provider's fault."""
 FIRST_FAULT_PAUSE = timedelta(minutes=1)
-FAULT_GROWTH = 5
+FAULT_GROWTH = 5.0
 FIRST_PAUSE = timedelta(seconds=5)
 LONGEST_PAUSE = timedelta(hours=1)
 
@@ -67,9 +67,13 @@ def after(attempt: Attempt, *, interval: timedelta, max_rounds: int, scale: floa
         return Following("refused", None, Reason.LINE_FAULT)
     if not attempt.is_series:
         return Following("planned", None, Reason.LINE_FAULT)
-    pause = FIRST_FAULT_PAUSE * FAULT_GROWTH ** max(0, attempt.faults - 1) * scale
-    due = max(now + pause, attempt.provider_back_at or now)
+    due = max(now + fault_pause(attempt.faults, scale), attempt.provider_back_at or now)
     return Following("planned", due, Reason.LINE_FAULT)
+
+
+def fault_pause(faults: int, scale: float) -> timedelta:
+    """Return the growing pause after so many ends in a row that were the line's or the provider's fault."""
+    return FIRST_FAULT_PAUSE * FAULT_GROWTH ** min(max(0, faults - 1), MAX_FAULTS - 1) * scale
 
 
 def _after_counted(attempt: Attempt, interval: timedelta, max_rounds: int) -> Following:

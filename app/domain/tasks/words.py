@@ -49,3 +49,26 @@ class AnalystKind(IntEnum):
 
     RULES = 1
     MODEL = 2
+
+
+class TaskState(IntEnum):
+    """How a task stands: ``status`` on the wire."""
+
+    PAUSED = 1
+    RUNNING = 2
+    WAITING = 3
+
+
+TASK_STATE_TEXTS: dict[TaskState, str] = {
+    TaskState.PAUSED: "已暂停",
+    TaskState.RUNNING: "运行中",
+    TaskState.WAITING: "等待中",
+}
+
+
+class PopMode(IntEnum):
+    """In which order the numbers of a task are dialled."""
+
+    AT_RANDOM = 0
+    IN_ORDER = 1
+    LAST_FIRST = 2

@@ -19,6 +19,7 @@ In the data directory: `cluster/` (PostgreSQL's own), `run/` (the socket), `post
 """
 
 from app.gateways.embedded_postgres.errors import EmbeddedPostgresError
+from app.gateways.embedded_postgres.neighbour import running_url
 from app.gateways.embedded_postgres.supervisor import EmbeddedPostgres
 
-__all__ = ["EmbeddedPostgres", "EmbeddedPostgresError"]
+__all__ = ["EmbeddedPostgres", "EmbeddedPostgresError", "running_url"]

@@ -6,6 +6,7 @@ import tempfile
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import quote
 
 from app.gateways.embedded_postgres.errors import EmbeddedPostgresError
 from app.gateways.embedded_postgres.runner import Runner
@@ -57,6 +58,11 @@ def socket_file(directory: Path) -> Path:
     return directory / f".s.PGSQL.{PORT}"
 
 
+def socket_url(directory: Path, user: str, database: str) -> str:
+    """The database behind the socket in `directory`, as SQLAlchemy's asyncpg dialect names it."""
+    return f"postgresql+asyncpg://{user}@/{database}?host={quote(str(directory))}&port={PORT}"
+
+
 def prepare_home(home: Path) -> None:
     """Makes the data directory, private; one that exists keeps its permissions."""
     try:
@@ -87,6 +93,16 @@ def prepare_socket_directory(home: Path, runner: Runner) -> Path:
     return directory
 
 
+def find_socket_directory(home: Path) -> Path | None:
+    """The directory in which a running server has made its socket; None if there is none that only its user enters."""
+    base = home if _fits(home / "run") else _short_name(home)
+    directory = base / "run"
+    if not socket_file(directory).exists() or directory.is_symlink() or directory.stat().st_mode & 0o077:
+        return None
+    # A base elsewhere lies in a directory where everybody may make things.
+    return directory if base == home or _is_private(base) else None
+
+
 def remove_socket_directory(home: Path) -> None:
     """Leaves nothing behind in the temporary directory when the server has ended in an orderly way."""
     for directory in (home / "run", _short_name(home) / "run", _short_name(home)):
@@ -104,13 +120,17 @@ def _short_base(home: Path) -> Path:
     """A private directory with a short name made from the long one; nobody else may have made it."""
     base = _short_name(home)
     base.mkdir(mode=0o700, exist_ok=True)
-    status = base.lstat()
-    if base.is_symlink() or status.st_uid != os.geteuid() or status.st_mode & 0o077:
+    if not _is_private(base):
         raise EmbeddedPostgresError(
             f"{base}, where the socket would go, is not a private directory of this user. "
             f"Remove it, or choose a data directory with a shorter path than {home}."
         )
     return base
+
+
+def _is_private(base: Path) -> bool:
+    status = base.lstat()
+    return not base.is_symlink() and status.st_uid == os.geteuid() and not status.st_mode & 0o077
 
 
 def _short_name(home: Path) -> Path:

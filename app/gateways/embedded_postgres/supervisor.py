@@ -8,7 +8,6 @@ from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
 from typing import Self
-from urllib.parse import quote
 
 from app.gateways.embedded_postgres import cluster, wire
 from app.gateways.embedded_postgres.binaries import find_binaries, reachable_binaries
@@ -16,7 +15,7 @@ from app.gateways.embedded_postgres.errors import EmbeddedPostgresError
 from app.gateways.embedded_postgres.installation import Installation
 from app.gateways.embedded_postgres.locks import take, take_over
 from app.gateways.embedded_postgres.logfile import LogFile
-from app.gateways.embedded_postgres.places import PORT, Places, prepare_home
+from app.gateways.embedded_postgres.places import Places, prepare_home, socket_url
 from app.gateways.embedded_postgres.runner import choose_runner
 from app.gateways.embedded_postgres.server import DATABASE, Server
 
@@ -179,8 +178,7 @@ class EmbeddedPostgres:
             cluster.adopt(server.installation)
             undo.pop_all()  # `start` closes it from here on
         socket_directory = server.start(lock, self._stopping)
-        query = f"host={quote(str(socket_directory))}&port={PORT}"
-        self._url = f"postgresql+asyncpg://{cluster.SUPERUSER}@/{DATABASE}?{query}"
+        self._url = socket_url(socket_directory, cluster.SUPERUSER, DATABASE)
 
     def _watch(self, server: Server) -> None:
         while not self._stopping.wait(_WATCH_EVERY):

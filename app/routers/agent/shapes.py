@@ -5,6 +5,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from app.domain.calls import NUMBER_STATUS_TEXTS, NumberStatus
+from app.domain.intention import DEFAULT_PHRASES, LEVEL_TEXTS, TAG_TEXTS
 from app.domain.tasks import END_ACTION_TEXTS, MAX_RECYCLES, STRATEGY_TEXTS, Strategy
 from app.models import AutoRecycleRule, BridgeGroup, CustomerService, DialTimeGroup, LlmIntentionConfig
 from app.schemas.agent.base import local, local_or_none
@@ -131,6 +132,21 @@ def intention(row: LlmIntentionConfig, zone: ZoneInfo) -> Told:
         "llm_type": row.llm_type,
         "is_default": int(row.is_default),
         "created_at": local(row.created_at, zone),
+    }
+
+
+def intention_whole(row: LlmIntentionConfig, zone: ZoneInfo) -> Told:
+    """Tell an analyst of intention with its phrases, which the form of a new task does not show."""
+    return intention(row, zone) | {"phrases": row.phrases}
+
+
+def default_phrases() -> Told:
+    """Tell all levels and tags, with the phrases that lead to them."""
+    return {
+        "levels": [{"level": int(level), "letter": level.name, "text": text} for level, text in LEVEL_TEXTS.items()],
+        "tags": [
+            {"tag": tag, "text": text, "phrases": list(DEFAULT_PHRASES.get(tag, ()))} for tag, text in TAG_TEXTS.items()
+        ],
     }
 
 

@@ -18,7 +18,7 @@ from app.routers.deps import MAX_ID, ContextDep
 from app.routers.queries import Query
 from app.schemas.chatbot.base import Paged, wire_moment
 from app.schemas.chatbot.users import ChatOut, ChatsQuery, ExportQuery
-from app.schemas.followup.export import csv_head, csv_lines
+from app.schemas.spreadsheets import csv_head, csv_lines
 from app.services.chatbot import users
 from app.services.context import Context
 from app.services.live import LiveHistory

@@ -8,13 +8,13 @@ from typing import Annotated
 
 import asyncpg
 from fastapi import Depends, Path, Request, Response
-from fastapi.routing import APIRoute
 
 from app.domain.chat import SignatureError
 from app.errors import UnauthorizedError
 from app.routers.access import is_account_call
 from app.routers.chatbot.quick import Handler, short_way
 from app.routers.deps import get_context
+from app.routers.guard import GuardedRoute
 from app.services.chatbot import accounts
 from app.services.chatbot.conversation import Conversations
 from app.services.chatbot.doors import Doors
@@ -28,7 +28,7 @@ def wire_target(request: Request) -> bytes:
     return path + b"?" + query if query else path
 
 
-class SignedRoute(APIRoute):
+class SignedRoute(GuardedRoute):
     """A route of ``/api/v1/chatbot/{clientId}``: answered to whoever signed the request with the bot's secret."""
 
     def get_route_handler(self) -> Handler:
@@ -42,7 +42,7 @@ class SignedRoute(APIRoute):
         return signed
 
 
-class DefaultRoute(APIRoute):
+class DefaultRoute(GuardedRoute):
     """A route of ``/api/chatbot``, the default bot's; who may call is decided as for the rest of the API."""
 
     def get_route_handler(self) -> Handler:

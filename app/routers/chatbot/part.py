@@ -13,7 +13,7 @@ Endpoint = TypeVar("Endpoint", bound=Callable[..., Any])
 
 _REFUSALS = {
     HTTPStatus.UNAUTHORIZED: "缺少密钥或密钥错误 (no key or a wrong one)",
-    HTTPStatus.FORBIDDEN: "无权访问 (not allowed)",
+    HTTPStatus.FORBIDDEN: "密钥没有所需的权限 (the key lacks the scope)",
     HTTPStatus.TOO_MANY_REQUESTS: "请求过多,请稍后再试 (too many requests)",
     HTTPStatus.SERVICE_UNAVAILABLE: "数据库暂时不可用,请稍后再试 (the database is away, try again)",
 }

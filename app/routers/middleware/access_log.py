@@ -1,10 +1,14 @@
-"""One log line and one measurement per request; never a body, a query string or a path that may hold a phone."""
+"""One log line and one measurement per request; never a body, a query string or a path that may hold a phone.
+
+A caller with a key is named by the id of its key, which is no secret.
+"""
 
 import time
 
 import structlog
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from app.routers.grants import grant_of
 from app.services.metrics import Metrics
 
 log = structlog.get_logger(__name__)
@@ -52,4 +56,13 @@ class AccessLogMiddleware:
         route = route_template(scope)
         self._metrics.request(scope["method"], route, status, seconds)
         tell = log.debug if route in _QUIET else log.info
-        tell("request answered", method=scope["method"], route=route, status=status, ms=round(seconds * 1000, 1))
+        grant = grant_of(scope)
+        caller = {"caller": grant.caller} if grant is not None and grant.is_key else {}
+        tell(
+            "request answered",
+            method=scope["method"],
+            route=route,
+            status=status,
+            ms=round(seconds * 1000, 1),
+            **caller,
+        )

@@ -4,10 +4,11 @@ from http import HTTPStatus
 from typing import Annotated, Any
 from zoneinfo import ZoneInfo
 
-from fastapi import APIRouter, Depends, Header, Request
+from fastapi import Depends, Header, Request
 
 from app.repositories.calls import Row
 from app.routers.actors import ActorDep
+from app.routers.families import FamilyRouter
 from app.routers.outbound.responses import refusals
 from app.routers.tags import Tag
 from app.schemas.outbound import answered
@@ -16,7 +17,7 @@ from app.services.calls import calling
 from app.services.calls.calling import Item
 from app.services.calls.desk import Desk
 
-router = APIRouter(prefix="/api/v1/outbound-bot", tags=[Tag.OUTBOUND])
+router = FamilyRouter(prefix="/api/v1/outbound-bot", tags=[Tag.OUTBOUND])
 
 DONE = "外呼请求处理完成"
 IdempotencyKey = Annotated[

@@ -4,7 +4,7 @@ from http import HTTPStatus
 from typing import Annotated, Any
 
 import asyncpg
-from fastapi import APIRouter, Path, Request
+from fastapi import Path, Request
 
 from app.domain.dialing.numbers import is_dialable
 from app.domain.identifiers import masked_phone, national_phone
@@ -13,6 +13,7 @@ from app.repositories.call_log import Reader
 from app.repositories.cases import CaseFilter
 from app.routers.actors import ActorDep
 from app.routers.deps import ContextDep
+from app.routers.families import FamilyRouter
 from app.routers.outbound.responses import refusals
 from app.routers.queries import Query
 from app.routers.tags import Tag
@@ -23,7 +24,7 @@ from app.services import cases as service
 from app.services.cases import CaseView, NewCase, NewParty
 from app.services.context import Context
 
-router = APIRouter(prefix="/api/v1/mediation/cases", tags=[Tag.MEDIATION])
+router = FamilyRouter(prefix="/api/v1/mediation/cases", tags=[Tag.MEDIATION])
 _page = Query(CaseQuery)
 
 CasePath = Annotated[CaseId, Path(alias="caseId", description="案件ID,特殊字符需百分号编码 (percent-encoded)")]

@@ -4,7 +4,7 @@ from http import HTTPStatus
 from typing import Annotated, Any
 
 import asyncpg
-from fastapi import APIRouter, Path, Request
+from fastapi import Path, Request
 
 from app.domain.identifiers import national_phone
 from app.errors import NotFoundError
@@ -12,6 +12,7 @@ from app.repositories import call_log
 from app.repositories.call_log import Reader
 from app.routers.actors import ActorDep
 from app.routers.deps import ContextDep
+from app.routers.families import FamilyRouter
 from app.routers.outbound.recordings import links_of
 from app.routers.outbound.responses import refusals
 from app.routers.tags import Tag
@@ -23,7 +24,7 @@ from app.services.calls import cancelling
 from app.services.calls.desk import Desk
 from app.services.context import Context
 
-router = APIRouter(prefix="/api/v1/outbound-bot/calls", tags=[Tag.OUTBOUND])
+router = FamilyRouter(prefix="/api/v1/outbound-bot/calls", tags=[Tag.OUTBOUND])
 
 JobPath = Annotated[
     Storable,

@@ -3,7 +3,7 @@
 import json
 from http import HTTPStatus
 
-from fastapi import APIRouter, Request, Response
+from fastapi import Request, Response
 from fastapi.responses import JSONResponse
 
 from app.domain.identifiers import national_phone
@@ -12,6 +12,7 @@ from app.repositories import call_log
 from app.repositories.call_log import CallFilter, Reader
 from app.routers.actors import get_actor
 from app.routers.deps import context_of
+from app.routers.families import FamilyRouter
 from app.routers.lean import LeanRoute
 from app.routers.outbound.recordings import links_of
 from app.routers.outbound.responses import refusals
@@ -21,7 +22,7 @@ from app.schemas.outbound import Envelope, answered
 from app.schemas.outbound.base import local_moment
 from app.schemas.outbound.calls import LogEntry, LogQuery, StatusOut, StatusQuery
 
-router = APIRouter(prefix="/api/v1/outbound-bot", tags=[Tag.OUTBOUND], route_class=LeanRoute)
+router = FamilyRouter(prefix="/api/v1/outbound-bot", tags=[Tag.OUTBOUND], route_class=LeanRoute)
 _log = Query(LogQuery)
 _status = Query(StatusQuery)
 

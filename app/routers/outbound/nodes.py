@@ -3,11 +3,12 @@
 from http import HTTPStatus
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Path
+from fastapi import Path
 
 from app.models import MediationNode
 from app.repositories import nodes as store
 from app.routers.deps import ContextDep, SessionDep
+from app.routers.families import FamilyRouter
 from app.routers.outbound.responses import refusals
 from app.routers.tags import Tag
 from app.schemas.common import Storable
@@ -17,7 +18,7 @@ from app.schemas.outbound.nodes import LineOut, LineUpdate, NodeOut, NodeUpdate
 from app.services import nodes as service
 from app.services.context import Context
 
-router = APIRouter(prefix="/api/v1/outbound-bot", tags=[Tag.OUTBOUND])
+router = FamilyRouter(prefix="/api/v1/outbound-bot", tags=[Tag.OUTBOUND])
 
 NodePath = Annotated[int, Path(alias="nodeId", ge=0, le=2**31 - 1, description="节点ID (the node)", examples=[5])]
 LinePath = Annotated[

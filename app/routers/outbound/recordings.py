@@ -6,7 +6,7 @@ from http import HTTPStatus
 from typing import Annotated
 
 import asyncpg
-from fastapi import APIRouter, Header, Path, Query, Request, Response
+from fastapi import Header, Path, Query, Request, Response
 from fastapi.responses import StreamingResponse
 
 from app.domain.recordings import Span, Unsatisfiable, read_range
@@ -14,12 +14,13 @@ from app.errors import AppError, GoneError, UnavailableError
 from app.gateways.recordings import RecordingStore, StoreError
 from app.routers.deps import ContextDep
 from app.routers.dialects import dialect_of
+from app.routers.families import FamilyRouter
 from app.routers.outbound.responses import refusals_beside_a_stream
 from app.routers.tags import Tag
 from app.services.calls import recordings as service
 from app.services.context import Context
 
-router = APIRouter(prefix="/api/v1/outbound-bot/recordings", tags=[Tag.OUTBOUND])
+router = FamilyRouter(prefix="/api/v1/outbound-bot/recordings", tags=[Tag.OUTBOUND])
 
 _WAV = "audio/wav"
 # Browsers show sound by a page of their own, and pages of other systems play it: the link is the proof.

@@ -3,11 +3,12 @@
 from typing import Any
 
 import asyncpg
-from fastapi import APIRouter, Request
+from fastapi import Request
 
 from app.repositories import call_records
 from app.repositories.call_records import RecordFilter
 from app.routers.deps import ContextDep
+from app.routers.families import FamilyRouter
 from app.routers.outbound.responses import refusals
 from app.routers.queries import Query
 from app.routers.tags import Tag
@@ -16,7 +17,7 @@ from app.schemas.outbound.base import local_moment, local_or_none
 from app.schemas.outbound.calls import RoundPage, RoundQuery
 from app.services.context import Context
 
-router = APIRouter(prefix="/api/v1/outbound-bot", tags=[Tag.OUTBOUND])
+router = FamilyRouter(prefix="/api/v1/outbound-bot", tags=[Tag.OUTBOUND])
 _query = Query(RoundQuery)
 
 

@@ -6,13 +6,14 @@ from collections.abc import AsyncIterable
 from typing import Annotated
 
 import asyncpg
-from fastapi import APIRouter, Depends, Header, Query, Request
+from fastapi import Depends, Header, Query, Request
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 
 from app.domain.identifiers import masked_phone, national_phone
 from app.errors import InvalidInputError
 from app.repositories.call_events import Place
 from app.routers.deps import ContextDep
+from app.routers.families import FamilyRouter
 from app.routers.outbound.responses import refusals_beside_a_stream
 from app.routers.tags import Tag
 from app.schemas.common import Storable
@@ -21,7 +22,7 @@ from app.schemas.outbound.calls import EventOut
 from app.services.context import Context
 from app.services.live_calls import LiveCalls, Wanted
 
-router = APIRouter(prefix="/api/v1/outbound-bot/calls", tags=[Tag.OUTBOUND])
+router = FamilyRouter(prefix="/api/v1/outbound-bot/calls", tags=[Tag.OUTBOUND])
 
 WAIT_SECONDS = 15.0
 _PLACE = re.compile(r"(\d{1,19})-(\d{1,19})", re.ASCII)

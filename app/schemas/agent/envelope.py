@@ -31,7 +31,9 @@ class Done(BaseModel):
 class AgentRefusal(BaseModel):
     """An error; the message names the field and says what to do."""
 
-    code: int = Field(description="与 HTTP 状态码相同 (the HTTP status)", examples=[422])
+    code: int = Field(
+        description="与 HTTP 状态码相同;任务启动中为 6007 (the HTTP status; 6007: the task is started)", examples=[422]
+    )
     status: Literal["error"] = Field(description="出错 (it did not work)", examples=["error"])
     message: str = Field(description="错误说明 (what went wrong and what to do)", examples=["name: Field required"])
     data: None = Field(description="总是 null (always null)", examples=[None])

@@ -4,11 +4,13 @@ from typing import Annotated
 
 from pydantic import MISSING, Field, StringConstraints
 
+from app.domain.intention import PHRASE_TAGS
 from app.domain.tasks import MAX_RECYCLES, AnalystKind, RecycleType
 from app.schemas.agent.base import TIME, Given, Name, Told, Week
 from app.schemas.common import Flag, Storable
 
 _ACCOUNT = "3f7c2a10-5d1e-4b0a-9c55-6d2f8e410b77"
+_PHRASE_TAG = rf"^(?:{'|'.join(PHRASE_TAGS)})$"
 _CONFIGS = [[{"week": 1, "times": ["9:30", "15:00"]}]]
 
 
@@ -150,12 +152,33 @@ LlmType = Annotated[
 ]
 
 
+Phrase = Annotated[Storable, StringConstraints(min_length=1, max_length=50, pattern=r"[^\s=]")]
+Phrases = Annotated[
+    Annotated[
+        dict[
+            Annotated[str, StringConstraints(pattern=_PHRASE_TAG)],
+            Annotated[list[Phrase], Field(max_length=500)],
+        ],
+        Field(max_length=len(PHRASE_TAGS)),
+    ]
+    | None,
+    Field(
+        description="按标签给出的词表,替换这些标签的默认词;空列表停用该标签,null 全部用默认。以 = 开头的须为整句"
+        "(拒绝再联系总会识别,不受词表影响)。"
+        "(Phrases by tag, instead of the default ones; an empty list switches a tag off; null: all default. "
+        "One that begins with = must be all that is said. Refusals of contact are always heard.)",
+        examples=[None, {"1B": ["下单", "=走起"]}],
+    ),
+]
+
+
 class IntentionCreate(Given):
     """A new analyst."""
 
     name: Name
     llm_type: LlmType = int(AnalystKind.RULES)
     is_default: IntentionDefault = 0
+    phrases: Phrases = None
 
 
 class IntentionUpdate(Given):
@@ -164,6 +187,7 @@ class IntentionUpdate(Given):
     name: Name | MISSING = MISSING
     llm_type: LlmType | MISSING = MISSING
     is_default: IntentionDefault | MISSING = MISSING
+    phrases: Phrases | MISSING = MISSING
 
 
 class IntentionOut(Told):
@@ -175,3 +199,34 @@ class IntentionOut(Told):
     llm_type: int = Field(description="1 规则词表,2 大模型 (1 phrases, 2 a language model)", examples=[1])
     is_default: int = Field(description="是否默认:1 是 (1: the account's default)", examples=[0])
     created_at: str = Field(description="创建时间 (created)", examples=["2026-01-01 00:00:00"])
+
+
+class IntentionWhole(IntentionOut):
+    """An analyst with its phrases."""
+
+    phrases: dict[str, list[str]] | None = Field(
+        description="自己的词表;null 为默认 (its own phrases; null: the default ones)", examples=[{"1B": ["下单"]}]
+    )
+
+
+class LevelOut(Told):
+    """A level of intention."""
+
+    level: int = Field(description="等级,1 A 至 6 F (level)", examples=[1])
+    letter: str = Field(description="字母 (letter)", examples=["A"])
+    text: str = Field(description="说明 (in words)", examples=["明确意向"])
+
+
+class TagOut(Told):
+    """A tag, and the phrases that lead to it where a config says nothing else."""
+
+    tag: str = Field(description="标签:等级数字加原因字母 (the level's digit and a letter)", examples=["1B"])
+    text: str = Field(description="说明 (in words)", examples=["要求办理或约定时间"])
+    phrases: list[str] = Field(description="默认词 (default phrases)", examples=[["帮我办"]])
+
+
+class DefaultPhrases(Told):
+    """All levels, tags and default phrases."""
+
+    levels: list[LevelOut] = Field(description="意向等级 (levels)")
+    tags: list[TagOut] = Field(description="意向标签 (tags)")

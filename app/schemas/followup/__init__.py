@@ -12,7 +12,6 @@ from app.schemas.followup.configs import (
     ScriptOut,
     ScriptUpdate,
 )
-from app.schemas.followup.export import csv_head, csv_lines
 from app.schemas.followup.records import RecordConditions, RecordOut, RecordPage, RecordQuery
 from app.schemas.followup.stats import StatsOut
 
@@ -36,6 +35,4 @@ __all__ = [
     "ScriptOut",
     "ScriptUpdate",
     "StatsOut",
-    "csv_head",
-    "csv_lines",
 ]

@@ -17,6 +17,7 @@ _KINDS = {
     "account": "子账户 (sub accounts)",
     "auto_recycle_rule": "自动重呼规则 (auto-recycle rules)",
     "bridge_group": "转接组 (bridge groups)",
+    "call_task": "外呼任务 (call tasks)",
     "caller_line": "线路 (lines)",
     "customer_service": "客服 (seats)",
     "dial_time_group": "呼叫时间组 (dial-time groups)",

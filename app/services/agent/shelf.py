@@ -39,7 +39,7 @@ class Shelf(ABC, Generic[Item, View]):
     async def read(self, context: Context, owner: Owner, item_id: str | int) -> View:
         """Return one; 404 where the account has no such thing."""
         async with reading(context, owner) as (session, account):
-            return await self.view(session, await self._find(session, account, item_id))
+            return await self.view(session, await self.find(session, account, item_id))
 
     async def create(self, context: Context, owner: Owner, given: Mapping[str, Any]) -> View:
         """Make one; 422 names the place of what is wrong."""
@@ -57,7 +57,7 @@ class Shelf(ABC, Generic[Item, View]):
     async def change(self, context: Context, owner: Owner, item_id: str | int, given: Mapping[str, Any]) -> View:
         """Change the given fields of one; the others stay."""
         async with writing(context, owner) as (session, account):
-            item = await self._find(session, account, item_id)
+            item = await self.hold(session, account, item_id)
             with session.no_autoflush:
                 for name, value in self._fields(given).items():
                     setattr(item, name, value)
@@ -72,13 +72,20 @@ class Shelf(ABC, Generic[Item, View]):
     async def remove(self, context: Context, owner: Owner, item_id: str | int) -> None:
         """Delete one; 409 names what still uses it."""
         async with writing(context, owner) as (session, account):
-            item = await self._find(session, account, item_id)
+            item = await self.hold(session, account, item_id)
             await self.before_removal(session, item)
             users = await agent_groups.users_of(session, item)
             if users:
                 named = "、".join(users)
                 raise ConflictError(f"{self.noun} {item.id} 正被{named}使用,不能删除 (it is in use by these)")
             await self.take_away(session, item, context.clock.now())
+
+    async def find(self, session: AsyncSession, account: Account, item_id: str | int, *, lock: bool = False) -> Item:
+        """Return one, its row held where ``lock`` says so; 404 where the account has no such thing."""
+        item = await store.item(session, self.model, account.id, item_id, lock=lock)
+        if item is None:
+            raise NotFoundError(f"账户 {account.id} 没有 id 为 {item_id} 的{self.noun} (the account has no such thing)")
+        return item
 
     @abstractmethod
     async def of_account(self, session: AsyncSession, account_id: str) -> Sequence[View]:
@@ -101,6 +108,10 @@ class Shelf(ABC, Generic[Item, View]):
     async def write_parts(self, session: AsyncSession, item: Item, given: Mapping[str, Any]) -> None:
         """Write what is kept in other tables."""
 
+    async def hold(self, session: AsyncSession, account: Account, item_id: str | int) -> Item:
+        """Return one that is to be changed or deleted; 404 where the account has no such thing."""
+        return await self.find(session, account, item_id)
+
     async def before_removal(self, session: AsyncSession, item: Item) -> None:
         """Hold what could begin to use it, and refuse for reasons of its own."""
 
@@ -110,12 +121,6 @@ class Shelf(ABC, Generic[Item, View]):
 
     def _fields(self, given: Mapping[str, Any]) -> dict[str, Any]:
         return {name: value for name, value in given.items() if name not in self.parts}
-
-    async def _find(self, session: AsyncSession, account: Account, item_id: str | int) -> Item:
-        item = await store.item(session, self.model, account.id, item_id)
-        if item is None:
-            raise NotFoundError(f"账户 {account.id} 没有 id 为 {item_id} 的{self.noun} (the account has no such thing)")
-        return item
 
 
 async def keep_one_default(session: AsyncSession, item: WithDefault) -> None:

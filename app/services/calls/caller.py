@@ -13,7 +13,6 @@ from typing import Any
 import asyncpg
 import structlog
 
-from app.repositories import calls as store
 from app.services.calls import lookups, polling, watchdog
 from app.services.calls.desk import MOST_AT_ONCE, Desk
 from app.services.calls.placing import place
@@ -35,10 +34,15 @@ class Caller:
 
     async def rounds(self) -> None:
         """Place what is due, as far as lines and the provider have room; returns without waiting for the provider."""
-        ends = await asyncio.gather(*(self._rounds_of(source) for source in self._desk.sources), return_exceptions=True)
-        for error in ends:
-            if error is not None:
-                raise error
+        # One after the other: what one source takes of the provider's room, the next one does not count on.
+        errors = []
+        for source in self._desk.sources:
+            try:
+                await self._rounds_of(source)
+            except Exception as error:  # noqa: BLE001 - raised below; the other sources have their turn before
+                errors.append(error)
+        if errors:
+            raise errors[0]
 
     async def polls(self) -> None:
         """Ask about calls whose turn it is; returns without waiting for the provider."""
@@ -81,22 +85,25 @@ class Caller:
             await self.idle()
 
     async def _rounds_of(self, source: Source) -> None:
+        await source.prepare(self._desk)
         while not self._context.stopping.is_set() and await self._round(source):
             pass
 
     async def _round(self, source: Source) -> bool:
         """Take one batch of a source; tells whether there may be more to take."""
         now = self._context.clock.now()
+        room = min(self._desk.room(now), MOST_AT_ONCE)
+        if room < 1:
+            return False
         async with self._context.database.connection() as connection:
-            limit = min(await store.free_slots(connection), self._desk.room(now), MOST_AT_ONCE)
-            keys = await source.claim(connection, now, limit, now + self._desk.lease) if limit > 0 else []
+            keys = await source.claim(connection, self._desk, now, room, now + self._desk.lease)
         if not keys:
             return False
         reserved = await one_by_one(keys, partial(self._reserve, source, now + self._desk.lease))
         if reserved:
             self._desk.placing += len(reserved)
             self._start(self._place(reserved), "placing", 0)
-        return len(keys) == limit
+        return True
 
     async def _reserve(self, source: Source, lease_end: datetime, keys: Sequence[int]) -> list[Reserved]:
         async def work(connection: asyncpg.Connection) -> list[Reserved]:

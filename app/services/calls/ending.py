@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 import asyncpg
 import structlog
 
-from app.domain.calls import JobStatus, TaskStatus, outcome_of
+from app.domain.calls import Action, JobStatus, NumberStatus, Speaker, TaskStatus, asks_for_person, outcome_of
 from app.gateways.dialer import Transcript
 from app.repositories import call_polls as store
 from app.repositories.call_polls import End
@@ -89,6 +89,7 @@ def _read(row: Row, over: Over, zone: ZoneInfo, now: datetime) -> tuple[End, End
         provider_task_id=told.provider_task_id if is_id(told.provider_task_id) else None,
         conversations=_conversations(told),
         has_recording=told.has_recording,
+        number_status=outcome.number_status,
     )
     ended = Ended(
         call_id=row["id"],
@@ -99,6 +100,8 @@ def _read(row: Row, over: Over, zone: ZoneInfo, now: datetime) -> tuple[End, End
         is_cancelled=row["cancel_requested_at"] is not None,
         provider_back_at=_midnight(now, zone) if status is TaskStatus.PER_DAY_CALL_COUNT_LIMIT else None,
         remark=remark,
+        has_spoken=outcome.number_status is NumberStatus.ANSWERED and (Speaker.CONTACT, Action.DIALOGUE) in actions,
+        wants_person=asks_for_person(known, actions),
     )
     return end, ended
 

@@ -1,6 +1,7 @@
 """The hours in which calls may be placed: those of a node, else the setting's, else nine to nine."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from datetime import date
 from typing import Any
 
 import asyncpg
@@ -29,12 +30,19 @@ class Hours:
         """Read the calendar."""
         return cls(settings, dialer, await calendar.load(connection))
 
-    def window(self, dial_window: Sequence[dict[str, Any]] | None, *, skip_holiday: bool | None) -> Window | None:
+    def window(
+        self,
+        dial_window: Sequence[dict[str, Any]] | None,
+        *,
+        skip_holiday: bool | None,
+        closed: frozenset[date] = frozenset(),
+    ) -> Window | None:
         """Return the hours of a node or a group; None: they cannot be read, so no call.
 
         Args:
             dial_window: ``[{week, times: [{begin_time, end_time}]}]``; null or empty: the setting's.
             skip_holiday: Whether statutory holidays are closed; null: the setting's.
+            closed: Dates that are closed besides.
         """
         try:
             weeks = _WEEK.validate_python(dial_window) if dial_window else self._settings.dial_window
@@ -42,12 +50,17 @@ class Hours:
             return None
         days = _days(weeks) if weeks else self._default
         skips = self._settings.dial_skip_holiday if skip_holiday is None else skip_holiday
-        return Window(self._settings.zone, days, self._holidays.is_holiday if skips else None)
+        is_holiday = self._holidays.is_holiday if skips else None
+        return Window(self._settings.zone, days, _closing(closed, is_holiday) if closed else is_holiday)
 
     @property
     def _default(self) -> dict[int, tuple[tuple[int, int], ...]]:
         """All day where nobody is reached."""
         return _NINE_TO_NINE if self._dialer.reaches_people else {}
+
+
+def _closing(closed: frozenset[date], is_holiday: Callable[[date], bool] | None) -> Callable[[date], bool]:
+    return lambda day: day in closed or (is_holiday is not None and is_holiday(day))
 
 
 def _days(weeks: Iterable[WeekWindow]) -> dict[int, tuple[tuple[int, int], ...]]:

@@ -19,7 +19,7 @@ from app.domain.dialing import (
 )
 from app.repositories import audit, contacts
 from app.repositories import rounds as store
-from app.repositories.calls import Row
+from app.repositories.calls import Row, free_slots
 from app.repositories.rounds import Finished, History, Released, Settled
 from app.services.calls.desk import Desk
 from app.services.calls.hours import Hours
@@ -38,9 +38,20 @@ class MediationSource:
         record_id: int | None = call["record_id"]
         return record_id
 
-    async def claim(self, connection: asyncpg.Connection, now: datetime, limit: int, lease_end: datetime) -> list[int]:
-        """Claim rounds that the scheduler is to place."""
-        return await store.claim(connection, now, limit, lease_end)
+    async def prepare(self, desk: Desk) -> None:
+        """Do nothing: rounds say themselves when they are due."""
+
+    async def claim(
+        self,
+        connection: asyncpg.Connection,
+        desk: Desk,  # noqa: ARG002 - the house's lines are all that counts
+        now: datetime,
+        room: int,
+        lease_end: datetime,
+    ) -> list[int]:
+        """Claim rounds that the scheduler is to place, as many as the house's lines have room for."""
+        limit = min(room, await free_slots(connection, now))
+        return await store.claim(connection, now, limit, lease_end) if limit > 0 else []
 
     async def reserve(
         self, connection: asyncpg.Connection, desk: Desk, keys: Sequence[int], lease_end: datetime, now: datetime

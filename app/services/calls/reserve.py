@@ -1,7 +1,7 @@
 """The last moment before a call: locks, the gate, and a row that says that it is about to be placed.
 
-Order of the locks: contacts (the source's) → do-not-contact list, shared → numbers → lines. Whoever takes one of them
-takes it in this order, so that nobody waits in a circle.
+Order of the locks: tasks, contacts (the source's) → do-not-contact list, shared → rows of a task's numbers (the
+source's) → numbers → lines. Whoever takes one of them takes it in this order, so that nobody waits in a circle.
 """
 
 from collections.abc import Sequence
@@ -16,7 +16,7 @@ from app.repositories import audit, protection
 from app.repositories import calls as store
 from app.repositories.calls import NewCall, Number, Row
 from app.services.calls.desk import Desk
-from app.services.calls.source import Refused, Reserved, Verdict, Wanted
+from app.services.calls.source import Refused, Reserved, Subject, Verdict, Wanted
 
 DAY = timedelta(hours=24)
 BLOCK_LASTS = timedelta(days=30)
@@ -75,7 +75,7 @@ async def _write_audit(connection: asyncpg.Connection, now: datetime, actor: str
             verdict.wanted.subject.contact_id,
             detail={
                 "call_id": verdict.call_id,
-                "record_id": verdict.wanted.subject.record_id,
+                **_about(verdict.wanted.subject),
                 "automatic": verdict.wanted.is_automatic,
                 "rule": verdict.wanted.why,
             },
@@ -84,6 +84,12 @@ async def _write_audit(connection: asyncpg.Connection, now: datetime, actor: str
         if isinstance(verdict, Reserved)
     ]
     await audit.write(connection, now, actor=actor, action="call", entries=entries)
+
+
+def _about(subject: Subject) -> dict[str, int | None]:
+    if subject.task_id is None:
+        return {"record_id": subject.record_id}
+    return {"task_id": subject.task_id, "number_id": subject.number_id}
 
 
 class _Situation:
@@ -99,6 +105,8 @@ class _Situation:
         self._parties = {(row["party_id"], row["node_id"]): row for row in active if row["party_id"] is not None}
         self._free: dict[str, int] = {}
         self._numbers: dict[str, str | None] = {}
+        self._house: list[str] = []
+        self._of_tasks: dict[int, int] = {}
 
     @classmethod
     async def read(
@@ -108,9 +116,16 @@ class _Situation:
         numbers = await store.numbers(connection, phones, since=now - DAY, blocked_since=now - BLOCK_LASTS)
         parties = {item.subject.party_id for item in wanted if item.subject.party_id is not None}
         situation = cls(protected, wanted, numbers, await store.active(connection, phones, parties))
-        for line in await store.lock_lines(connection):
+        tasks = {item.lines.task_id: item.lines for item in wanted if item.lines is not None}
+        own = {line_id for lines in tasks.values() for line_id in lines.all}
+        with_house = any(item.lines is None for item in wanted)
+        for line in await store.lock_lines(connection, own, now, with_house=with_house):
             situation._free[line["id"]] = line["free"]
             situation._numbers[line["id"]] = line["call_number"]
+            if line["is_house"]:
+                situation._house.append(line["id"])
+        # Behind the lines: who holds all of a task's lines is the only one that adds to its calls.
+        situation._of_tasks = await store.of_tasks(connection, tasks)
         return situation
 
     def look(self, item: Wanted, desk: Desk, now: datetime) -> Refusal | None:
@@ -129,15 +144,16 @@ class _Situation:
             last_ended_at=item.history.last_ended_at,
             is_automatic=item.is_automatic,
         )
-        free = sum(free for free in self._free.values() if free > 0)
-        return decide(facts, item.rules, Room(free, desk.back_at(now)), now)
+        return decide(facts, item.rules, Room(self._room_of(item), desk.back_at(now)), now)
 
     def take(self, item: Wanted, job: str, now: datetime) -> tuple[Wanted, Dial, NewCall]:
         """Give one call that may be placed its line; the next ones see that its number and its party are taken."""
         assert item.phone is not None  # noqa: S101 - the gate lets none through without a number and a script
         assert item.script is not None  # noqa: S101 - the same
-        line_id = next(line_id for line_id, free in self._free.items() if free > 0)
+        line_id = next(line_id for line_id in self._lines_of(item) if self._free.get(line_id, 0) > 0)
         self._free[line_id] -= 1
+        if item.lines is not None:
+            self._of_tasks[item.lines.task_id] += 1
         self._phones.add(item.phone)
         self._recent[item.phone] = (*self._recent[item.phone], now)
         subject, script, said = item.subject, item.script, item.said
@@ -156,6 +172,9 @@ class _Situation:
             item.phone,
             line_id,
             item.is_automatic,
+            subject.task_id,
+            subject.number_id,
+            subject.group_id,
         )
         dial = Dial(
             job,
@@ -174,6 +193,13 @@ class _Situation:
     def active_call(self, item: Wanted) -> Row | None:
         """Return the call to the same party about the same thing that is not over."""
         return self._parties.get((item.subject.party_id, item.subject.node_id))
+
+    def _lines_of(self, item: Wanted) -> Sequence[str]:
+        return self._house if item.lines is None else item.lines.mine
+
+    def _room_of(self, item: Wanted) -> int:
+        free = sum(max(0, self._free.get(line_id, 0)) for line_id in self._lines_of(item))
+        return free if item.lines is None else min(free, item.lines.most - self._of_tasks[item.lines.task_id])
 
     def _active(self, item: Wanted) -> Active | None:
         own = self.active_call(item)

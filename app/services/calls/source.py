@@ -29,6 +29,22 @@ class Subject:
     party_id: int | None = None
     person_id: str | None = None
     record_id: int | None = None
+    task_id: int | None = None
+    number_id: int | None = None
+    group_id: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TaskLines:
+    """Over which lines a task's call may go, and how many calls the task may have at a time."""
+
+    task_id: int
+    most: int
+    """``maximumcall``, over all replicas."""
+    mine: tuple[str, ...]
+    """Of this call, the preferred ones first."""
+    all: frozenset[str]
+    """Of the task; who reserves for it holds all of them, so that nobody else counts its calls meanwhile."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +71,8 @@ class Wanted:
     withdrawn: Reason | None
     why: str
     """The rule that makes it due, for the audit trail, such as ``round 2 of 3``."""
+    lines: TaskLines | None = None
+    """None: the house's lines, and no limit but theirs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +124,10 @@ class Ended:
     is_cancelled: bool
     provider_back_at: datetime | None
     remark: str | None
+    has_spoken: bool
+    """Somebody was reached by phone and said something."""
+    wants_person: bool
+    """The talk was to be passed on to a seat."""
 
 
 class Source(Protocol):
@@ -115,8 +137,22 @@ class Source(Protocol):
         """Return which row of this source a call belongs to; None: it is another source's."""
         ...
 
-    async def claim(self, connection: asyncpg.Connection, now: datetime, limit: int, lease_end: datetime) -> list[int]:
-        """Claim what is due until ``lease_end``; returns its keys."""
+    async def prepare(self, desk: "Desk") -> None:
+        """Bring up to date what claims go by; in transactions of its own, before the first of several claims."""
+        ...
+
+    async def claim(
+        self, connection: asyncpg.Connection, desk: "Desk", now: datetime, room: int, lease_end: datetime
+    ) -> list[int]:
+        """Claim what is due until ``lease_end``; returns its keys.
+
+        Args:
+            connection: Not in a transaction.
+            desk: Whose provider and settings.
+            now: What is due by then.
+            room: How many calls the provider may be trusted with; that their lines are free the source sees itself.
+            lease_end: Until when they are this process's.
+        """
         ...
 
     async def reserve(

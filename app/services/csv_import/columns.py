@@ -27,8 +27,8 @@ class HeaderError(ValueError):
     """The header does not say what is needed; the message names what is missing."""
 
 
-class _CellError(ValueError):
-    """A cell cannot be stored."""
+class CellError(ValueError):
+    """A cell cannot be stored; the message says why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,16 +77,26 @@ def _known(header: Header) -> int:
     return sum(field is not None for field in header.fields)
 
 
-def _header(line: str, delimiter: str) -> Header:
+def cells_of(line: str, delimiter: str) -> list[str]:
+    """Return the cells of a line, none where it cannot be read."""
     try:
-        cells = next(csv.reader([line], delimiter=delimiter), [])
+        return next(csv.reader([line], delimiter=delimiter), [])
     except csv.Error:
-        cells = []
-    fields = tuple(_FIELD_OF.get(_plain(cell)) for cell in cells)
+        return []
+
+
+def _header(line: str, delimiter: str) -> Header:
+    cells = cells_of(line, delimiter)
+    fields = tuple(field_of(cell) for cell in cells)
     ignored = tuple(
         cell.strip()[:64] for cell, field in zip(cells, fields, strict=True) if field is None and cell.strip()
     )
     return Header(delimiter, fields, ignored)
+
+
+def field_of(name: str) -> str | None:
+    """Return which field a column of this name holds, None: no known one."""
+    return _FIELD_OF.get(_plain(name))
 
 
 def _plain(name: str) -> str:
@@ -101,25 +111,31 @@ def to_row(header: Header, line: int, cells: list[str]) -> ImportRow | str:
         for field, cell in zip(header.fields, cells, strict=False):
             if field is not None and (value := _clean(field, cell)):
                 values[field] = value
-    except _CellError as error:
+    except CellError as error:
         return str(error)
     if not {"user_id", "phone"} & set(values):
         return "缺少用户 id 和电话,至少要有一个 (neither user_id nor phone)"
     return ImportRow(line, **values)
 
 
-def _clean(field: str, cell: str) -> str:
+def plain_cell(cell: str) -> str:
+    """Return what a cell says, without what spreadsheets put around long numbers to keep them as they are."""
     value = cell.strip()
     if value.startswith('="') and value.endswith('"'):
-        value = value[2:-1].strip()  # how spreadsheets keep long numbers from being numbers
+        value = value[2:-1].strip()
+    return value
+
+
+def _clean(field: str, cell: str) -> str:
+    value = plain_cell(cell)
     if "\x00" in value:
-        raise _CellError(f"{_TITLES.get(field, '电话')}: 不能包含 NUL 字符 (must not contain NUL)")
+        raise CellError(f"{_TITLES.get(field, '电话')}: 不能包含 NUL 字符 (must not contain NUL)")
     if field == "phone":
         try:
             return normalise_phone(value.removeprefix("'")) if value else ""
         except ValueError as error:
-            raise _CellError(f"电话: {error}") from None
+            raise CellError(f"电话: {error}") from None
     length = _LENGTHS[field]
     if len(value) > length or (field == "position" and len(position_key(value)) > _MAX_POSITION_KEY):
-        raise _CellError(f"{_TITLES[field]}: 最长 {length} 个字符 ({field}: at most {length} characters)")
+        raise CellError(f"{_TITLES[field]}: 最长 {length} 个字符 ({field}: at most {length} characters)")
     return value

@@ -9,6 +9,7 @@
 
 import csv
 from collections import deque
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
 BLOCK = 64 * 1024
@@ -173,6 +174,17 @@ class RecordReader:
         if self.width is not None and any(cell.strip() for cell in cells[self.width :]):
             return Record(number, [], TOO_WIDE)
         return Record(number, cells)
+
+
+async def blocks(body: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    """Cut and join parts of any size into parts that are worth a look each."""
+    gathered = bytearray()
+    async for part in body:
+        gathered += part
+        while len(gathered) >= BLOCK:
+            yield bytes(gathered[:BLOCK])
+            del gathered[:BLOCK]
+    yield bytes(gathered)
 
 
 def _vote(lines: list[bytes]) -> str:

@@ -15,7 +15,7 @@ from app.services.contacts import GENERATED_PREFIX, follow_up_on_changes
 from app.services.context import Context
 from app.services.csv_import.columns import Header, HeaderError, ImportRow, read_header, to_row
 from app.services.csv_import.planning import Person, Plan, plan
-from app.services.csv_import.reading import BLOCK, UTF8, Record, RecordReader, UnreadableFileError
+from app.services.csv_import.reading import UTF8, Record, RecordReader, UnreadableFileError, blocks
 from app.services.transactions import RacedError, in_transaction
 
 log = structlog.get_logger(__name__)
@@ -158,7 +158,7 @@ async def run(context: Context, body: AsyncIterator[bytes], *, actor: str, dry_r
     """
     running = _Import(context, actor, dry_run)
     try:
-        async for block in _blocks(body):
+        async for block in blocks(body):
             await running.take(block, is_last=False)
         await running.take(b"", is_last=True)
     except (HeaderError, UnreadableFileError) as error:
@@ -166,17 +166,6 @@ async def run(context: Context, body: AsyncIterator[bytes], *, actor: str, dry_r
     if not running.has_header:
         raise InvalidInputError("文件为空 (the file is empty)", field=("body",))
     return running.report
-
-
-async def _blocks(body: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-    """Cut and join parts of any size into parts that are worth a look each."""
-    gathered = bytearray()
-    async for part in body:
-        gathered += part
-        while len(gathered) >= BLOCK:
-            yield bytes(gathered[:BLOCK])
-            del gathered[:BLOCK]
-    yield bytes(gathered)
 
 
 async def _known(

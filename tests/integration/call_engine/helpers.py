@@ -1,11 +1,15 @@
 """One person to call, and what stands about the call."""
 
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
 from typing import Any
 
 import httpx2
+from fastapi import FastAPI
 
 from app.repositories.database import Database
+from app.services.calls.caller import Caller
 from tests.cases import make_case, party
 from tests.people import rows, value
 
@@ -29,3 +33,19 @@ async def the_round(database: Database) -> dict[str, Any]:
 async def count(database: Database) -> int:
     found: int = await value(database, "SELECT count(*) FROM outbound_call")
     return found
+
+
+@asynccontextmanager
+async def waiting_behind_requests(app: FastAPI, database: Database, calls: int, caller: Caller) -> AsyncIterator[None]:
+    """Let so many calls be reserved by the scheduler and wait behind other requests to the provider for the block."""
+    desk = app.state.desk
+    async with AsyncExitStack() as held:
+        for _ in range(app.state.context.settings.call_concurrency - 1):
+            await held.enter_async_context(desk.request())
+        await caller.polls()
+        await caller.idle()
+        await held.enter_async_context(desk.request())
+        await caller.rounds()
+        statement = "SELECT count(*) FROM outbound_call WHERE placement = 'reserved'"
+        assert await value(database, statement) == calls
+        yield

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.domain.windows import Range, Window, minutes_of
+from app.domain.windows import Bounded, Range, Window, minutes_of
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 NEW_YORK = ZoneInfo("America/New_York")
@@ -209,3 +209,24 @@ def test_what_never_closes_has_no_end() -> None:
     assert daily("0:00-24:00").closes_at(now) is None
     holiday = daily("0:00-24:00", holidays={date(2026, 3, 7)})
     assert holiday.closes_at(now) == local("2026-03-07 00:00"), "a holiday ends them"
+
+
+def test_a_window_that_counts_for_a_time_only() -> None:
+    days = dict.fromkeys(range(7), ((9 * 60, 12 * 60),))
+    zone = ZoneInfo("Asia/Shanghai")
+    window = Window(zone, days)
+
+    def local(day: int, hour: int) -> datetime:
+        return datetime(2026, 3, day, hour, tzinfo=zone)
+
+    bounded = Bounded(window, local(5, 10), local(7, 11))
+    assert bounded.opens_at(local(4, 10)) == local(5, 10)
+    assert bounded.opens_at(local(5, 13)) == local(6, 9)
+    assert bounded.opens_at(local(7, 10)) == local(7, 10)
+    assert bounded.opens_at(local(7, 11)) is None
+    assert bounded.closes_at(local(6, 10)) == local(6, 12)
+    assert bounded.closes_at(local(7, 10)) == local(7, 11)
+    assert Bounded(window).opens_at(local(5, 13)) == local(6, 9)
+    always = Bounded(Window(zone, {}))
+    assert always.opens_at(local(5, 13)) == local(5, 13)
+    assert always.closes_at(local(5, 13)) is None

@@ -1,4 +1,4 @@
-"""Records as CSV that a spreadsheet opens as it is: UTF-8 with a byte order mark, formulas made harmless."""
+"""Rows as CSV that a spreadsheet opens as it is: UTF-8 with a byte order mark, formulas made harmless."""
 
 import csv
 import io

@@ -1,0 +1,399 @@
+"""Ninety days of call tasks: calls, ends, faults, stops and starts, against the promises in their plainest words.
+
+Pure, as the machine of the rounds: the gate, the redials and the shares decide, a few lines of bookkeeping stand for
+the tables. What is asserted at each dial is computed from the list of all calls so far and from the local clock.
+"""
+
+import os
+from collections import Counter
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
+
+from app.domain.calendar import Holidays
+from app.domain.calls import NOT_REDIALLED
+from app.domain.dialing import (
+    MAX_FAULTS,
+    Active,
+    Facts,
+    Reason,
+    Refusal,
+    Room,
+    Rules,
+    after_refusal_of_provider,
+    decide,
+    fault_pause,
+)
+from app.domain.tasks import (
+    Attempt,
+    Claimant,
+    Detail,
+    Plan,
+    RedialDay,
+    after_attempt,
+    at_times,
+    own_plan,
+    rule_plan,
+    share_out,
+)
+from app.domain.windows import Bounded, Window
+
+DEEP = os.environ.get("HUIYIN_TEST_DEEP") == "1"
+EXAMPLES, STEPS = (2000, 100) if DEEP else (120, 60)
+ZONE = ZoneInfo("Asia/Shanghai")
+BEGIN = datetime(2026, 8, 25, 1, 0, tzinfo=UTC)
+END = BEGIN + timedelta(days=90)
+NATIONAL_DAYS = {date(2026, 10, day) for day in range(1, 8)}
+OWN_HOLIDAY = date(2026, 8, 27)
+PAUSE = timedelta(minutes=30)
+DAY = timedelta(hours=24)
+NEVER = datetime(1970, 1, 1, tzinfo=UTC)
+CAP, MOST_REDIALS = 20, 50
+"""A high cap, so that the fifty redials are reached."""
+PHONES = ("+8613800000001", "+8613800000002", "+8613800000003", "+8613800000001", "110")
+"""Of the numbers of each task; the first stands in it twice, and in both tasks."""
+NO_ANSWER, BUSY, INTERCEPTED, TALK, SHIELDED = 4, 8, 2, 1, 12
+TIMES = {5: ["9:30", "22:00"], 1: ["10:00"]}
+"""Redials of the rule with times: on Fridays (once outside the hours) and Mondays."""
+SLOTS = {"a": 3, "b": 1}
+LINES = {0: ("a", "b"), 1: ("a",)}
+
+ENDS = {
+    "nobody": (NO_ANSWER, True),
+    "busy": (BUSY, True),
+    "talk": (TALK, True),
+    "shielded": (SHIELDED, True),
+    "forgotten": (0, True),
+    "cancelled": (0, False),
+    "intercepted": (INTERCEPTED, False),
+    "fault": (0, False),
+    "not taken": (0, False),
+}
+"""How a call ends → number status, and whether it counts."""
+HOW = st.sampled_from([*["nobody"] * 6, *ENDS])
+MOSTLY_NOBODY = st.sampled_from([*["nobody"] * 12, "busy", "fault", "intercepted"])
+STEP = st.sampled_from(
+    [timedelta(seconds=20), timedelta(minutes=5), PAUSE, timedelta(hours=3), timedelta(hours=12), DAY]
+)
+NUMBER = st.integers(0, 9)
+
+
+@dataclass(slots=True)
+class Number:
+    """A number of a task, as its row stands."""
+
+    phone: str
+    state: str = "waiting"
+    due_at: datetime | None = NEVER
+    redials: dict[str, int] = field(default_factory=dict)
+    faults: int = 0
+    failures: int = 0
+
+
+@dataclass(slots=True)
+class Task:
+    """A task, as its row stands."""
+
+    plan: Plan
+    most: int
+    window: Bounded
+    numbers: list[Number]
+    is_started: bool = True
+
+
+@dataclass(slots=True)
+class Call:
+    """An attempt; of a mediation where it has no task."""
+
+    phone: str
+    line: str | None
+    task: int | None
+    number: int | None
+    at: datetime
+    ended_at: datetime | None = None
+    how: str | None = None
+
+    @property
+    def is_counted(self) -> bool:
+        return self.how is None or ENDS[self.how][1]
+
+
+def plans() -> list[Plan]:
+    days = [RedialDay(week, times) for week, times in TIMES.items()]
+    greedy = [Detail(NO_ANSWER, 50), Detail(BUSY, 50)]
+    return [
+        rule_plan(greedy, lambda ended_at: ended_at + PAUSE),
+        rule_plan([Detail(NO_ANSWER, 3)], at_times(days, ZONE)),
+        own_plan({NO_ANSWER, BUSY}, 4, PAUSE),
+    ]
+
+
+WINDOW = Window(
+    ZONE,
+    dict.fromkeys(range(7), ((9 * 60, 12 * 60), (13 * 60, 21 * 60))),
+    lambda day: day == OWN_HOLIDAY or Holidays().is_holiday(day),
+)
+
+
+class TaskMachine(RuleBasedStateMachine):
+    """Two tasks that share a line and numbers, and whatever may happen to them."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.now = BEGIN
+        self.tasks: list[Task] = []
+        self.kinds: list[int] = []
+        self.calls: list[Call] = []
+        self.protected: set[str] = set()
+        self.held = 0
+        self.back_at: datetime | None = None
+        self.stop_time: datetime | None = None
+        self.turn = 0
+
+    @initialize(first=st.sampled_from([0, 1, 2]), second=st.sampled_from([0, 1, 2]), ends=st.integers(1, 90))
+    def begin(self, first: int, second: int, ends: int) -> None:
+        self.kinds = [first, second]
+        self.stop_time = BEGIN + timedelta(days=ends, hours=2)
+        windows = [Bounded(WINDOW, BEGIN + timedelta(hours=3)), Bounded(WINDOW, None, self.stop_time)]
+        self.tasks = [
+            Task(plans()[kind], most, window, [Number(phone) for phone in PHONES])
+            for kind, most, window in zip(self.kinds, (3, 2), windows, strict=True)
+        ]
+
+    # What people do
+
+    @rule(place=st.integers(0, 1), is_started=st.booleans())
+    def start_or_stop(self, place: int, is_started: bool) -> None:
+        self.tasks[place].is_started = is_started
+        self.dial()
+
+    @rule(phone=st.sampled_from(PHONES), is_lifted=st.booleans())
+    def protect(self, phone: str, is_lifted: bool) -> None:
+        self.protected = self.protected - {phone} if is_lifted else self.protected | {phone}
+
+    @rule(held=st.integers(0, 3))
+    def hold_slots(self, held: int) -> None:
+        """Another task keeps slots of the first line, as many as are not in use at the most."""
+        self.held = held
+
+    @rule(phone=st.sampled_from(PHONES[:3]))
+    def mediation(self, phone: str) -> None:
+        """A call of a mediation to the same person, over a line of the house."""
+        if not any(call.phone == phone for call in self.active()) and self.recent(phone) < CAP:
+            self.calls.append(Call(phone, None, None, None, self.now))
+
+    @rule(is_away=st.booleans())
+    def provider(self, is_away: bool) -> None:
+        self.back_at = self.now + timedelta(minutes=5) if is_away else None
+
+    # What becomes of calls
+
+    @precondition(lambda self: self.active())
+    @rule(number=NUMBER, how=HOW)
+    def end(self, number: int, how: str) -> None:
+        active = self.active()
+        self.finish(active[number % len(active)], how)
+        self.dial()
+
+    @rule(ends=st.lists(MOSTLY_NOBODY, min_size=5, max_size=40))
+    def go_on_from_due_time_to_due_time(self, ends: list[str]) -> None:
+        for how in ends:
+            for call in self.active():
+                self.finish(call, how)
+            due = [number.due_at for task in self.tasks for number in task.numbers if number.due_at]
+            later = [moment for moment in due if moment > self.now]
+            self.advance(min(later) - self.now if later else PAUSE)
+
+    # Time
+
+    @precondition(lambda self: self.now < END)
+    @rule(step=STEP)
+    def advance(self, step: timedelta) -> None:
+        until = self.now + step
+        while True:
+            self.dial()
+            moments = [n.due_at for task in self.tasks for n in task.numbers if n.due_at and n.due_at > self.now]
+            moments += [opens for task in self.tasks if (opens := task.window.opens_at(self.now)) and opens > self.now]
+            moments += [self.back_at] if self.back_at is not None else []
+            upcoming = [moment for moment in moments if moment <= until]
+            if not upcoming:
+                break
+            self.now = min(upcoming)
+            if self.back_at is not None and self.now >= self.back_at:
+                self.back_at = None
+        self.now = until
+        self.dial()
+
+    # The bookkeeping
+
+    def active(self) -> list[Call]:
+        return [call for call in self.calls if call.ended_at is None]
+
+    def recent(self, phone: str) -> int:
+        return sum(call.phone == phone and call.is_counted and call.at > self.now - DAY for call in self.calls)
+
+    def free(self) -> dict[str, int]:
+        used = Counter(call.line for call in self.active())
+        return {line: slots - used[line] - (self.held if line == "a" else 0) for line, slots in SLOTS.items()}
+
+    def is_open(self, task: Task) -> bool:
+        return task.is_started and task.window.opens_at(self.now) == self.now
+
+    def dial(self) -> None:
+        """Claim and reserve as the source does, until nothing more is due."""
+        for _ in range(100):
+            claimants = [
+                Claimant(
+                    place,
+                    sum(call.task == place for call in self.active()),
+                    task.most,
+                    sum(n.due_at is not None and n.due_at <= self.now for n in task.numbers),
+                    LINES[place],
+                )
+                for place, task in enumerate(self.tasks)
+                if self.is_open(task)
+            ]
+            self.turn += 1
+            shares = share_out(claimants, self.free(), 500, turn=self.turn)
+            if not shares:
+                return
+            for place, slots in shares.items():
+                numbers = self.tasks[place].numbers
+                due = [key for key, n in enumerate(numbers) if n.due_at is not None and n.due_at <= self.now]
+                for key in sorted(due, key=lambda key: (numbers[key].due_at == NEVER, numbers[key].due_at, key))[
+                    :slots
+                ]:
+                    self.look(place, key)
+        raise AssertionError("something is looked at for ever")
+
+    def look(self, place: int, key: int) -> None:
+        task, number = self.tasks[place], self.tasks[place].numbers[key]
+        running = [call for call in self.active() if call.phone == number.phone]
+        facts = Facts(
+            phone=number.phone,
+            is_protected=number.phone in self.protected,
+            withdrawn=None if task.is_started else Reason.TASK_PAUSED,
+            is_blocked=False,
+            has_script=True,
+            recent_calls=tuple(c.at for c in self.calls if c.phone == number.phone and c.is_counted),
+            active=Active(is_own=False, is_unknown=False) if running else None,
+            rounds_done=0,
+            is_reached=False,
+            last_ended_at=None,
+            is_automatic=True,
+        )
+        free = self.free()
+        lines = [line for line in LINES[place] if free[line] > 0]
+        room = min(sum(free[line] for line in lines), task.most - sum(call.task == place for call in self.active()))
+        window = task.window
+        rules = Rules(window.opens_at, timedelta(minutes=1), 1 << 30, CAP, window.closes_at)
+        refusal = decide(facts, rules, Room(room, self.back_at), self.now)
+        if refusal is not None:
+            self.settle(number, refusal)
+            return
+        self.assert_allowed(place, key, lines[0])
+        number.state, number.due_at = "calling", None
+        self.calls.append(Call(number.phone, lines[0], place, key, self.now))
+
+    def settle(self, number: Number, refusal: Refusal) -> None:
+        if refusal.until is None:
+            number.state, number.due_at = "refused", None
+        else:
+            assert refusal.until > self.now, f"{refusal} would be looked at for ever"
+            number.due_at = refusal.until
+
+    def finish(self, call: Call, how: str) -> None:
+        call.ended_at, call.how = self.now, how
+        if call.task is None or call.number is None:
+            return
+        task = self.tasks[call.task]
+        number = task.numbers[call.number]
+        assert number.state == "calling"
+        if how == "not taken":
+            number.failures += 1
+            following = after_refusal_of_provider(
+                failures=number.failures, retry_after=None, is_final=False, is_series=True, now=self.now
+            )
+            number.state, number.due_at = "waiting", following.due_at
+            return
+        status, is_counted = ENDS[how]
+        number.failures = 0
+        number.faults = 0 if is_counted else number.faults + 1
+        attempt = Attempt(
+            status=status,
+            ended_at=self.now,
+            is_counted=is_counted,
+            is_final=status in NOT_REDIALLED,
+            is_certain=how != "forgotten",
+            is_blocked=False,
+            is_cancelled=how == "cancelled",
+            faults=number.faults,
+            redials=number.redials,
+        )
+        pause = fault_pause(number.faults, 1.0)
+        what = after_attempt(attempt, task.plan, max_faults=MAX_FAULTS, fault_pause=pause, now=self.now)
+        number.state, number.due_at = what.state, what.due_at
+        if what.cause is not None:
+            number.redials[what.cause] = number.redials.get(what.cause, 0) + 1
+
+    def assert_allowed(self, place: int, key: int, line: str) -> None:
+        """The promises, said without the gate, the plans and the shares."""
+        task, phone, local = self.tasks[place], self.tasks[place].numbers[key].phone, self.now.astimezone(ZONE)
+        assert phone != "110"
+        assert phone not in self.protected
+        assert task.is_started
+        assert 9 <= local.hour < 21, local
+        assert local.hour != 12, local
+        assert local.date() not in NATIONAL_DAYS | {OWN_HOLIDAY}, local
+        assert self.now >= BEGIN + timedelta(hours=3) if place == 0 else self.now < (self.stop_time or END)
+        assert all(call.phone != phone for call in self.active()), "two calls at a time"
+        assert self.recent(phone) < CAP
+        active = self.active()
+        assert sum(call.line == line for call in active) + (self.held if line == "a" else 0) < SLOTS[line]
+        assert sum(call.task == place for call in active) < task.most
+        own = [call for call in self.calls if (call.task, call.number) == (place, key) and call.how != "not taken"]
+        assert len(own) <= MOST_REDIALS, "more than fifty redials"
+        assert not any(call.how in {"talk", "shielded", "forgotten", "cancelled"} for call in own), own
+        if own and own[-1].is_counted:
+            self.assert_redial(place, own)
+
+    def assert_redial(self, place: int, own: list[Call]) -> None:
+        ended_at = own[-1].ended_at
+        assert ended_at is not None
+        counted = [call for call in own if call.is_counted]
+        if self.kinds[place] == 1:
+            assert len(counted) <= 3, "the rule says three redials"
+            assert all(call.how == "nobody" for call in counted)
+            days = {(ended_at + timedelta(days=offset)).astimezone(ZONE).date() for offset in range(15)}
+            clocks = {5: [time(9, 30), time(22)], 1: [time(10)]}
+            moments = [datetime.combine(day, at, ZONE) for day in days for at in clocks.get(day.isoweekday(), ())]
+            assert any(ended_at < moment <= self.now for moment in moments), "before any of the rule's times"
+        else:
+            assert self.now - ended_at >= PAUSE, "too early"
+        if self.kinds[place] == 2:
+            assert len(counted) <= 4, "the task says four redials"
+
+    @invariant()
+    def it_holds_together(self) -> None:
+        for place, task in enumerate(self.tasks):
+            calling = [key for key, number in enumerate(task.numbers) if number.state == "calling"]
+            assert sorted(call.number or 0 for call in self.active() if call.task == place) == calling
+            assert all((number.state == "waiting") == (number.due_at is not None) for number in task.numbers)
+            assert all(sum(number.redials.values()) <= MOST_REDIALS for number in task.numbers)
+
+
+def test_ninety_days_of_tasks() -> None:
+    profile: dict[str, Any] = {"max_examples": EXAMPLES, "stateful_step_count": STEPS, "deadline": None}
+    run_state_machine_as_test(TaskMachine, settings=settings(**profile, suppress_health_check=[HealthCheck.too_slow]))
