@@ -131,6 +131,7 @@ def _parts(context: Context) -> _Parts:
     )
     reader = TalkReader(context, make_analyst(settings, context.clock, context.ids))
     notifier = Notifier(context, receivers)
+    metrics = Metrics(context.database, context.clock)
     return _Parts(
         desk=desk,
         live=LiveHistory(context.database),
@@ -142,8 +143,12 @@ def _parts(context: Context) -> _Parts:
         receivers=receivers,
         reader=reader,
         notifier=notifier,
-        runner=Runner(context, desk, recordings, reader=reader, notifier=notifier) if settings.jobs else None,
-        metrics=Metrics(context.database),
+        runner=(
+            Runner(context, desk, recordings, reader=reader, notifier=notifier, metrics=metrics)
+            if settings.jobs
+            else None
+        ),
+        metrics=metrics,
         keys=KeyRing(context.database, context.clock),
     )
 

@@ -15,7 +15,7 @@ from app.config import Settings
 from app.errors import StartupError
 from app.models.revision import HEAD
 from app.repositories import migrations
-from app.repositories.database import Database, plain_dsn
+from app.repositories.database import OLDEST_SERVER, Database, plain_dsn
 
 log = structlog.get_logger(__name__)
 
@@ -68,9 +68,16 @@ async def _upgrade(database: Database) -> None:
 
 async def _revision(database: Database) -> str | None:
     try:
+        major, told = await migrations.server_version(database)
+        if major < OLDEST_SERVER:
+            raise StartupError(f"the server of DATABASE_URL is PostgreSQL {told}; {OLDEST_SERVER} or newer is needed")
         return await migrations.current_revision(database)
     except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
-        raise StartupError(f"the database of DATABASE_URL cannot be reached: {logs.mask(str(error))}") from error
+        advice = ""
+        if "unsupported startup parameter" in str(error):
+            advice = ". Behind PgBouncer DATABASE_URL needs pooler=transaction"
+        reason = logs.mask(str(error) or type(error).__name__)
+        raise StartupError(f"the database of DATABASE_URL cannot be reached: {reason}{advice}") from error
 
 
 def opened(url: str) -> Database:

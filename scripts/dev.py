@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Everything a developer does from a checkout, with Python and nothing else.
 
-`run` starts the service, `test` runs every check of the project, `bench` measures, `lock` renews the locks, `schema`
-writes what a new database is made from.
+`run` starts the service, `test` runs every check of the project, `bench` measures, `soak` loads a service for minutes,
+`image` builds and runs the container image, `lock` renews the locks, `schema` writes what a new database is made from.
 Each command first makes sure that `.venv` holds exactly what its lock file says:
 
 - The stamp inside `.venv` names the Python, the place and the hashes of the lock files that were installed.
@@ -206,6 +206,12 @@ def bench(venv: Venv, options: argparse.Namespace) -> int:
     venv.ensure(DEV_LOCK)
     os.environ["PYTHONPATH"] = str(venv.root)
     return become(venv, "scripts/bench/main.py", *options.names, *(["--full"] if options.full else []))
+
+
+def image(venv: Venv, options: argparse.Namespace) -> int:
+    """Build the image and run it, with buildah and runc; nothing of `.venv` is needed."""
+    given = [f"--{name}" for name in ("pull", "keep") if getattr(options, name)]
+    return call(venv.root, [sys.executable, "scripts/image/main.py", *given], os.environ)
 
 
 def lock(venv: Venv, options: argparse.Namespace) -> int:
@@ -451,6 +457,11 @@ def parser() -> argparse.ArgumentParser:
     command.add_argument("names", nargs="*", metavar="NAME", help="benchmarks to run (default: all)")
     command.add_argument("--full", action="store_true", help="full sizes: minutes for each benchmark of the dispatcher")
     command.set_defaults(command=bench)
+
+    command = commands.add_parser("image", help="build the container image and run it (root)", allow_abbrev=False)
+    command.add_argument("--pull", action="store_true", help="over the base of the Dockerfile, from its registry")
+    command.add_argument("--keep", action="store_true", help="keep the image in build/image")
+    command.set_defaults(command=image)
 
     command = commands.add_parser("lock", help="write the lock files anew", allow_abbrev=False)
     command.add_argument("--upgrade", action="store_true", help="newest versions, also where uv.lock knows older ones")

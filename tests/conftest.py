@@ -33,6 +33,7 @@ from app.services.chatbot.knowledge import Knowledge
 if "tests" not in sys.modules:  # pytest begins here: modules that tests share shall explain what failed, too
     pytest.register_assert_rewrite("tests")
 from tests.lacking import pytest_runtest_makereport
+from tests.servers import found_servers
 
 __all__ = ["pytest_runtest_makereport"]
 
@@ -103,6 +104,12 @@ def server() -> Iterator[str]:
         settings = {"fsync": "off", "max_connections": "200", "full_page_writes": "off"}
         with EmbeddedPostgres(Path(folder) / "data", settings=settings) as running:
             yield plain_dsn(running.url)
+
+
+def pytest_report_header() -> str:
+    """Say which servers tests/faults/test_servers.py tries; a version that is not named was not tried."""
+    found = ", ".join(f"{server.version} ({server.programs})" for server in found_servers())
+    return f"PostgreSQL tried: {found}"
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -19,6 +19,7 @@ from app.services.calls.recordings import BATCH as RECORDINGS_BATCH
 from app.services.calls.recordings import copy_due
 from app.services.context import Context
 from app.services.dispatch.dispatcher import Dispatcher
+from app.services.metrics import Metrics
 
 log = structlog.get_logger(__name__)
 
@@ -48,9 +49,17 @@ class Runner:
     """
 
     def __init__(
-        self, context: Context, desk: Desk, recordings: RecordingStore, *, reader: TalkReader, notifier: Notifier
+        self,
+        context: Context,
+        desk: Desk,
+        recordings: RecordingStore,
+        *,
+        reader: TalkReader,
+        notifier: Notifier,
+        metrics: Metrics,
     ) -> None:
         self._context = context
+        self._metrics = metrics
         self.dispatcher = Dispatcher(context, context.messenger)
         self.caller = Caller(desk)
         self._recordings = recordings
@@ -141,6 +150,7 @@ class Runner:
     async def _run(self, name: str) -> None:
         entry, heartbeat = self._table[name], self.heartbeats[name]
         async with entry.lock:
+            start = asyncio.get_running_loop().time()
             try:
                 await entry.run()
                 heartbeat.failures = 0
@@ -148,3 +158,4 @@ class Runner:
                 heartbeat.failures += 1
                 log.warning("a pass failed and will be tried again", name=name, error=repr(error))
             heartbeat.last_end = asyncio.get_running_loop().time()
+            self._metrics.loop(name, heartbeat.last_end - start, is_failure=heartbeat.failures > 0)

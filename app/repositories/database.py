@@ -5,6 +5,7 @@ to each statement (``docs/decisions/hot-statements.md``); models, migrations and
 """
 
 import json
+import re
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
@@ -17,6 +18,10 @@ from sqlalchemy.pool import ConnectionPoolEntry
 from app.repositories.pool import HandOffPool
 
 CONNECT_TIMEOUT_SECONDS = 10.0
+OLDEST_SERVER = 14
+"""Versions of PostgreSQL before this one get no more corrections; 15 to 18 are tried by the tests."""
+
+_POOLER = re.compile(r"(?<=[?&])pooler=(?P<mode>[^&]*)&?")
 
 
 def plain_dsn(url: str) -> str:
@@ -24,7 +29,16 @@ def plain_dsn(url: str) -> str:
     scheme, separator, rest = url.partition("://")
     if not separator or scheme.split("+")[0] not in {"postgres", "postgresql"}:
         raise ValueError("DATABASE_URL must begin with postgresql://")
-    return f"postgresql://{rest}"
+    found = _POOLER.search(rest)
+    if found and found["mode"] not in {"transaction", "session"}:
+        raise ValueError("pooler in DATABASE_URL must be transaction or session")
+    return f"postgresql://{_POOLER.sub('', rest).rstrip('?&')}"
+
+
+def is_pooled(url: str) -> bool:
+    """Tell whether a URL says that each transaction may meet another server connection (``pooler=transaction``)."""
+    found = _POOLER.search(url)
+    return found is not None and found["mode"] == "transaction"
 
 
 class Database:
@@ -34,6 +48,7 @@ class Database:
         self, url: str, *, pool_size: int, wait_seconds: float = 10.0, application_name: str = "huiyin"
     ) -> None:
         self._dsn = plain_dsn(url)
+        self._is_pooled = is_pooled(url)
         self._application_name = application_name
         self.engine: AsyncEngine = create_async_engine(
             "postgresql+asyncpg://",
@@ -90,10 +105,16 @@ class Database:
         await self.engine.dispose()
 
     async def _connect(self) -> asyncpg.Connection:
+        settings = {"application_name": self._application_name, "timezone": "UTC"}
+        if self._is_pooled:
+            # A prepared statement lives no longer than its transaction there: without a cache asyncpg, and with it
+            # SQLAlchemy, uses unnamed ones. PgBouncer refuses settings that it does not track, such as jit: that is set
+            # on the role or the server then.
+            return await asyncpg.connect(
+                self._dsn, timeout=CONNECT_TIMEOUT_SECONDS, statement_cache_size=0, server_settings=settings
+            )
         return await asyncpg.connect(
-            self._dsn,
-            timeout=CONNECT_TIMEOUT_SECONDS,
-            server_settings={"application_name": self._application_name, "timezone": "UTC", "jit": "off"},
+            self._dsn, timeout=CONNECT_TIMEOUT_SECONDS, server_settings=settings | {"jit": "off"}
         )
 
     async def _connect_raw(self) -> asyncpg.Connection:

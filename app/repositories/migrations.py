@@ -11,6 +11,12 @@ from app.repositories.database import Database
 _ROOT = Path(__file__).resolve().parents[2]
 
 
+async def server_version(database: Database) -> tuple[int, str]:
+    """Return the version of the server: its major number, and what it says of itself."""
+    async with database.connection() as connection:
+        return connection.get_server_version().major, connection.get_settings().server_version
+
+
 async def current_revision(database: Database) -> str | None:
     """Return the revision of a database, or None where it is empty."""
     async with database.connection() as connection:
@@ -50,7 +56,8 @@ async def _run(database: Database, command_name: str, *arguments: str) -> None:
         function(config, *arguments)
 
     async with database.engine.connect() as connection:
-        await connection.execute(text("SET statement_timeout = '30min'"))
+        # Of the transaction in which Alembic works: behind a pooler a session belongs to others, too.
+        await connection.execute(text("SET LOCAL statement_timeout = '30min'"))
         await connection.run_sync(run)
         await connection.commit()
     await database.engine.dispose()

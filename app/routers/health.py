@@ -149,10 +149,11 @@ async def readyz(request: Request, response: Response) -> ReadinessAnswer:
     },
 )
 async def metrics(request: Request) -> Response:
-    """请求数、耗时、连接池等 Prometheus 指标,不含个人数据。 Metrics.
+    """请求数、耗时、发送结果、积压、进行中的通话、连接池、后台循环等 Prometheus 指标,不含个人数据。 Metrics.
 
-    Requests, durations, pools and more for Prometheus, without personal data.
+    Requests, durations, sends by outcome, lags, active calls, pools and loops for Prometheus, without personal data.
     """
+    await request.app.state.metrics.refresh()
     return Response(request.app.state.metrics.render(), media_type="text/plain; version=0.0.4; charset=utf-8")
 
 

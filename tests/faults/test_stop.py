@@ -54,7 +54,11 @@ async def test_a_gateway_that_hangs_does_not_hold_up_the_stop_beyond_the_grace_t
         await use_gateway(database_url, gateway.url, SECRET)
         await make_due(connection)
         async with running_service(
-            database_url, GRACE_SECONDS="1", GATEWAY_TIMEOUT_SECONDS="120", LEASE_SECONDS="240"
+            database_url,
+            GRACE_SECONDS="1",
+            GATEWAY_TIMEOUT_SECONDS="120",
+            LEASE_SECONDS="240",
+            REQUEST_TIMEOUT_SECONDS="121",
         ) as service:
             await eventually(lambda: len(gateway.arrivals) == 5)
             assert await service.terminate() == 0, service.log
@@ -84,5 +88,6 @@ async def test_an_open_stream_does_not_hold_up_the_stop(database_url: str) -> No
 async def test_stopped_before_the_scheduler_began(app: FastAPI) -> None:
     """A signal that comes while the demonstration data is loaded finds a scheduler that never started."""
     state = app.state
-    await Runner(state.context, state.desk, state.recordings, reader=state.reader, notifier=state.notifier).stop()
+    parts = {"reader": state.reader, "notifier": state.notifier, "metrics": state.metrics}
+    await Runner(state.context, state.desk, state.recordings, **parts).stop()
     assert app.state.context.stopping.is_set()
