@@ -187,7 +187,6 @@ async def test_a_sub_account_has_its_own_tasks(client: httpx2.AsyncClient) -> No
 @pytest.mark.parametrize("url", ["http://127.0.0.1:9/hook", "http://10.0.0.7/hook", "http://[::ffff:10.0.0.7]/"])
 async def test_notices_are_not_sent_into_the_services_own_network(client: httpx2.AsyncClient, url: str) -> None:
     """Unless a setting allows it; told when the task is written, not when the first notice is lost."""
-    await add_account(client)
     group = await add_group(client)
     body = {"name": "回访", "destination_extension": group["id"], "call_notify_url": url}
     answer = await client.post(f"{AGENT}/u-1/task", json=body)
