@@ -104,7 +104,8 @@ class Caller:
         if reserved:
             self._desk.placing += len(reserved)
             self._start(self._place(reserved), "placing", 0)
-        return True
+        # Else lines or keys are used up; a line that becomes free, and whatever becomes due, wakes this pass.
+        return len(keys) == room or len(reserved) < len(keys)
 
     async def _reserve(self, source: Source, lease_end: datetime, keys: Sequence[int]) -> list[Reserved]:
         async def work(connection: asyncpg.Connection) -> list[Reserved]:
