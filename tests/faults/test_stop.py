@@ -54,7 +54,11 @@ async def test_a_gateway_that_hangs_does_not_hold_up_the_stop_beyond_the_grace_t
         await use_gateway(database_url, gateway.url, SECRET)
         await make_due(connection)
         async with running_service(
-            database_url, GRACE_SECONDS="1", GATEWAY_TIMEOUT_SECONDS="120", LEASE_SECONDS="240", REQUEST_TIMEOUT_SECONDS="121"
+            database_url,
+            GRACE_SECONDS="1",
+            GATEWAY_TIMEOUT_SECONDS="120",
+            LEASE_SECONDS="240",
+            REQUEST_TIMEOUT_SECONDS="121",
         ) as service:
             await eventually(lambda: len(gateway.arrivals) == 5)
             assert await service.terminate() == 0, service.log
