@@ -1,4 +1,4 @@
-"""The command line: ``python -m app run``, ``migrate``, ``keys``, ``config``.
+"""The command line: ``python -m app run``, ``migrate``, ``release``, ``keys``, ``config``.
 
 How a start goes, in an order that loses no time: the port (taken before anything slow, so that a taken one is told at
 once), then the embedded PostgreSQL in a thread of its own while this one reads the settings and imports the libraries,
@@ -145,6 +145,15 @@ def migrate(given: Mapping[str, Any]) -> int:
 
 def keys(given: Mapping[str, Any]) -> int:
     """Make, list, revoke or forget API keys, beside a running service or without one."""
+    return _in_database("keys", given)
+
+
+def release(given: Mapping[str, Any]) -> int:
+    """Let a database that was restored or moved send and call by itself again, beside a running service or without."""
+    return _in_database("release", given)
+
+
+def _in_database(name: str, given: Mapping[str, Any]) -> int:
     places = {name: given[name] for name in ("data_dir",) if name in given}
     settings = _settings(places)
     with ExitStack() as ending:
@@ -157,7 +166,7 @@ def keys(given: Mapping[str, Any]) -> int:
                 server = _embedded(settings.data_dir)
                 ending.callback(server.stop)
         commands = importlib.import_module("app.commands")
-        code: int = commands.keys(settings, url or _url(settings, server), given, is_ours=server is not None)
+        code: int = getattr(commands, name)(settings, url or _url(settings, server), given, is_ours=server is not None)
     return code
 
 
@@ -232,6 +241,11 @@ def _parser() -> argparse.ArgumentParser:
     command = commands.add_parser("migrate", help="bring the database to the newest revision", allow_abbrev=False)
     command.add_argument("--data-dir", help="directory of the embedded database, used without DATABASE_URL")
     command.set_defaults(command=migrate)
+
+    command = commands.add_parser("release", help="let a restored database send by itself again", allow_abbrev=False)
+    command.add_argument("--yes", action="store_true", default=None, help="do it; without, only tell what is known")
+    command.add_argument("--data-dir", help="directory of the embedded database, used without DATABASE_URL")
+    command.set_defaults(command=release)
 
     _add_keys(commands.add_parser("keys", help="make, list and revoke API keys", allow_abbrev=False))
 

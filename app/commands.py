@@ -17,6 +17,7 @@ from app.clock import SystemClock
 from app.config import Settings
 from app.domain.keys import Scope
 from app.errors import StartupError
+from app.repositories import home
 from app.repositories import keys as store
 from app.repositories.database import Database
 from app.services import keys as service
@@ -24,6 +25,14 @@ from app.upkeep import say
 
 _MOST_DAYS = 36_500
 _LONGEST_NAME = 64
+_RELEASE = """\
+This database was restored or moved. It knows nothing of what happened after:
+  last message written   {}
+  last call placed       {}
+  last message of a chat {}
+Whoever was written to, called, answered or said no since then would be written to again: {} follow-ups are due now.
+First deliver once more what came in since then (POST /api/messages/inbound is safe to repeat), put who said no on the
+do-not-contact list, and stop or pause the sequences of those whom the gateway's own log names."""
 _HEADINGS = ("id", "name", "scopes", "created", "last used", "expires", "state")
 
 
@@ -46,6 +55,49 @@ def keys(settings: Settings, url: str, given: Mapping[str, Any], *, is_ours: boo
         _checked(given)
     upkeep.configure_logs(settings, sys.stderr)
     return asyncio.run(_keys(settings, url, given, is_ours=is_ours))
+
+
+def release(settings: Settings, url: str, given: Mapping[str, Any], *, is_ours: bool) -> int:
+    """Tell what a restored database knows last, and with ``--yes`` let it send and call by itself again.
+
+    Args:
+        settings: As given.
+        url: Where the database is.
+        given: The options of the command line; ``yes`` is the confirmation.
+        is_ours: Whether nobody else uses the database, so that it may be migrated.
+
+    Returns:
+        The exit code: 1 where it is held and was not released.
+
+    Raises:
+        StartupError: the database cannot be used.
+    """
+    serving.configure_logs(settings, sys.stderr)
+    return asyncio.run(_release(url, is_yes=bool(given.get("yes")), is_ours=is_ours))
+
+
+async def _release(url: str, *, is_yes: bool, is_ours: bool) -> int:
+    database = serving.opened(url)
+    try:
+        await serving.require_revision(database, is_ours=is_ours)
+        async with database.transaction() as connection:
+            known, here = await home.known_place(connection), await home.place(connection)
+            if known in {None, here}:
+                _say("Nothing is held: this database was not moved.")
+                return 0
+            state = await home.state(connection, SystemClock().now())
+            last = [_moment(moment) for moment in (state.sent_at, state.called_at, state.heard_at)]
+            _say(_RELEASE.format(*last, state.due))
+            if not is_yes:
+                _say("Nothing was changed. When that is done: python -m app release --yes")
+                return 1
+            await home.settle(connection)
+        _say("Released: running services go on within ten seconds.")
+    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+        raise StartupError(f"the database did not do it ({type(error).__name__}); nothing was changed") from error
+    finally:
+        await database.close()
+    return 0
 
 
 async def _keys(settings: Settings, url: str, given: Mapping[str, Any], *, is_ours: bool) -> int:

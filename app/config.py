@@ -112,6 +112,8 @@ class Settings(BaseSettings):
     """How long a connection is waited for before a request is answered 503."""
     jobs: bool = True
     """Run the scheduler in this process."""
+    hold: bool = False
+    """Send and call nothing by itself, as after a restore; a person's own orders are carried out."""
 
     api_keys: Annotated[tuple[SecretStr, ...], NoDecode] = ()
     """Comma-separated keys; without any, only loopback clients are answered."""

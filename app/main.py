@@ -215,6 +215,7 @@ def create_app(
     app.state.warnings = health.default_warnings(context)
     if parts.runner is not None:
         app.state.readiness["loops"] = health.loops_check(parts.runner.heartbeats)
+        app.state.warnings["held"] = health.held_warning(parts.runner.holding)
     install_error_handlers(app)
     for router in _ROUTERS:
         app.include_router(router)

@@ -19,9 +19,13 @@ from app.services.calls.recordings import BATCH as RECORDINGS_BATCH
 from app.services.calls.recordings import copy_due
 from app.services.context import Context
 from app.services.dispatch.dispatcher import Dispatcher
+from app.services.holding import Holding
 from app.services.metrics import Metrics
 
 log = structlog.get_logger(__name__)
+
+_HELD = frozenset({"dispatch", "sweep", "rounds"})
+"""Passes that reach people by themselves."""
 
 Pass = Callable[[], Awaitable[None]]
 
@@ -60,6 +64,7 @@ class Runner:
     ) -> None:
         self._context = context
         self._metrics = metrics
+        self.holding = Holding(context)
         self.dispatcher = Dispatcher(context, context.messenger)
         self.caller = Caller(desk)
         self._recordings = recordings
@@ -84,6 +89,7 @@ class Runner:
             "tombstones": _Entry(passes.tombstones, 600.0),
             "deleted_tasks": _Entry(passes.deleted_tasks, 30.0),
             "fold": _Entry(passes.fold, 15.0),
+            "home": _Entry(self._look_at_home, 10.0),
             "calendar": _Entry(passes.calendar, 600.0),
             "forget": _Entry(passes.forget, 600.0),
         }
@@ -93,6 +99,7 @@ class Runner:
 
     async def start(self) -> None:
         """Begin to tick."""
+        await self._run("home")
         now = asyncio.get_running_loop().time()
         for name, entry in self._table.items():
             self.heartbeats[name].last_end = now
@@ -139,6 +146,13 @@ class Runner:
         ):
             pass
 
+    async def _look_at_home(self) -> None:
+        """Find out whether sends are held; while that is not known they are."""
+        try:
+            await self.holding.look()
+        finally:
+            self._metrics.held(is_held=self.holding.reason is not None)
+
     async def _wake(self, event: asyncio.Event, names: Sequence[str]) -> None:
         """Run quick passes at once when something was enrolled, answered or changed, or a line became free."""
         while True:
@@ -152,7 +166,8 @@ class Runner:
         async with entry.lock:
             start = asyncio.get_running_loop().time()
             try:
-                await entry.run()
+                if name not in _HELD or self.holding.reason is None:
+                    await entry.run()
                 heartbeat.failures = 0
             except Exception as error:  # noqa: BLE001 - a loop must survive whatever the database does; it tries again
                 heartbeat.failures += 1

@@ -16,6 +16,7 @@ from app.routers.responses import problems
 from app.routers.tags import Tag
 from app.services import calendar
 from app.services.context import Context
+from app.services.holding import Holding
 
 CHECK_SECONDS = 3.0
 LATE_SECONDS = 60.0
@@ -82,6 +83,15 @@ def default_warnings(context: Context) -> Readiness:
         return await calendar.warning(context)
 
     return {"calendar": holidays}
+
+
+def held_warning(holding: Holding) -> Check:
+    """Return the warning that automatic messages and calls are held back."""
+
+    async def held() -> str | None:
+        return holding.reason
+
+    return held
 
 
 class Heartbeat(Protocol):
