@@ -72,27 +72,27 @@ def release(settings: Settings, url: str, given: Mapping[str, Any], *, is_ours: 
     Raises:
         StartupError: the database cannot be used.
     """
-    serving.configure_logs(settings, sys.stderr)
+    upkeep.configure_logs(settings, sys.stderr)
     return asyncio.run(_release(url, is_yes=bool(given.get("yes")), is_ours=is_ours))
 
 
 async def _release(url: str, *, is_yes: bool, is_ours: bool) -> int:
-    database = serving.opened(url)
+    database = upkeep.opened(url)
     try:
-        await serving.require_revision(database, is_ours=is_ours)
+        await upkeep.require_revision(database, is_ours=is_ours)
         async with database.transaction() as connection:
             known, here = await home.known_place(connection), await home.place(connection)
             if known in {None, here}:
-                _say("Nothing is held: this database was not moved.")
+                say("Nothing is held: this database was not moved.")
                 return 0
             state = await home.state(connection, SystemClock().now())
             last = [_moment(moment) for moment in (state.sent_at, state.called_at, state.heard_at)]
-            _say(_RELEASE.format(*last, state.due))
+            say(_RELEASE.format(*last, state.due))
             if not is_yes:
-                _say("Nothing was changed. When that is done: python -m app release --yes")
+                say("Nothing was changed. When that is done: python -m app release --yes")
                 return 1
             await home.settle(connection)
-        _say("Released: running services go on within ten seconds.")
+        say("Released: running services go on within ten seconds.")
     except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
         raise StartupError(f"the database did not do it ({type(error).__name__}); nothing was changed") from error
     finally:
