@@ -8,7 +8,6 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from app.domain.dialing import TEXTS, Active, Facts, Reason, Refusal, Room, Rules, decide, is_dialable, refusals
-from app.domain.dialing.numbers import is_dialable
 from app.domain.identifiers import Identifier, IdentifierKind, stored_identifier
 from app.domain.windows import Window
 
