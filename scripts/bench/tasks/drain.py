@@ -17,7 +17,7 @@ FULL_SPEED = 0.00001
 """A minute of the simulated world takes 0.6 ms: what is measured is the dialer."""
 LASTING = 0.02
 """Fifty times faster than life: calls last, as they do, much longer than the work on them."""
-LASTING_NUMBERS = 20_000 if IS_FULL else 2_000
+LASTING_NUMBERS = 20_000 if IS_FULL else 4_000
 TICK = 0.01
 SIDES = {"ours": "scripts.bench.tasks.ours", "limit": "scripts.bench.tasks.limit"}
 
@@ -67,6 +67,6 @@ async def _round(postgres: Postgres, url: str, side: str, scale: float) -> tuple
 
 
 def _share(slots: list[int]) -> float:
-    """Return the share of slots in use, without the beginning and the end, where not all of them can be."""
-    middle = slots[len(slots) // 5 : -max(1, len(slots) // 5)]
+    """Return the share of slots in use, without the beginning and the end, where there is not enough to dial."""
+    middle = slots[len(slots) // 5 : -max(1, len(slots) // 3)]
     return statistics.mean(middle) / SLOTS
