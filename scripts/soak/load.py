@@ -115,7 +115,7 @@ class Load:
         made = await self._post("/api/v1/mediation/cases", case)
         order = {"caseId": case["caseId"], "mediationId": str(made["data"]["mediationId"]), "callAuto": 0}
         await self._post("/api/v1/outbound-bot/call-v2", order | {"callPersonId": ""})
-        query = {"caseId": case["caseId"]}
+        query = {"caseId": str(case["caseId"])}
         answer = await self._client.get("/api/v1/outbound-bot/conversation-log", params=query)
         self.answers["GET conversation-log", answer.status_code] += 1
 

@@ -196,6 +196,8 @@ def show(verdicts: list[Verdict], load: Load, run: Soak) -> None:
     print(f"\nanswers, {len(run.samples)} samples, {len(run.lines('warning'))} warning lines:")
     for (what, status), count in sorted(load.answers.items()):
         print(f"  {count:>7} x {status} {what}")
+    tenth = max(1, len(run.samples) // 10)
+    print(f"\nmemory over time (MiB): {' '.join(f'{s.mebibytes:.0f}' for s in run.samples[::tenth])}")
     print(f"\n{'looked at':<32}{'seen':<24}{'bound':<14}")
     for verdict in verdicts:
         print(f"{verdict.what:<32}{verdict.seen:<24}{verdict.bound:<14}{'ok' if verdict.holds else 'FAILED'}")
