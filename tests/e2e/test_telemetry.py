@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import httpx2
 import pytest
@@ -50,7 +51,7 @@ async def collector() -> AsyncIterator[Collector]:
 @NEEDS_SDK
 async def test_a_trace_arrives_and_names_nobody(tmp_path: Path, database_url: str) -> None:
     async with collector() as stub:
-        settings = {
+        settings: dict[str, Any] = {
             "DATABASE_URL": database_url,
             "OTEL_EXPORTER_OTLP_ENDPOINT": stub.url,
             "OTEL_EXPORTER_OTLP_COMPRESSION": "none",
@@ -79,7 +80,7 @@ async def test_a_trace_arrives_and_names_nobody(tmp_path: Path, database_url: st
 
 @NEEDS_SDK
 async def test_a_collector_that_is_away_holds_nothing_up(tmp_path: Path, database_url: str) -> None:
-    settings = {"DATABASE_URL": database_url, "OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:1"}
+    settings: dict[str, Any] = {"DATABASE_URL": database_url, "OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:1"}
     settings["PYTHONPATH"] = os.environ.get("PYTHONPATH", "")
     async with running(tmp_path, "--no-demo", **settings) as service, service.client() as client:
         answers = await asyncio.gather(*(client.get("/healthz") for _ in range(20)))
