@@ -2,7 +2,6 @@
 
 import asyncio
 import importlib
-import os
 import signal
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -12,7 +11,6 @@ from types import FrameType
 
 import structlog
 from fastapi import FastAPI
-from fastapi.telemetry import TelemetryConfig
 
 from app.clock import Clock, SystemClock
 from app.config import Settings
@@ -24,6 +22,7 @@ from app.gateways.http import HttpClient
 from app.gateways.messenger import WebhookMessenger
 from app.gateways.receivers import Receivers
 from app.gateways.recordings import RecordingStore, make_store
+from app.gateways.telemetry import telemetry
 from app.ids import IdSource, RandomIds
 from app.jobs.runner import Runner
 from app.repositories.database import Database
@@ -206,7 +205,7 @@ def create_app(
         redoc_url=None,
         lifespan=lifespan,
         middleware=middlewares(settings, parts.metrics, parts.keys),
-        telemetry=_telemetry(),
+        telemetry=telemetry(),
     )
     app.state.context = context
     for part in fields(parts):
@@ -237,12 +236,6 @@ async def _begin(context: Context, runner: Runner | None, *, is_new: bool) -> No
         log.exception("the history of the demonstration could not be made")
     if runner is not None and not context.stopping.is_set():
         await runner.start()
-
-
-def _telemetry() -> TelemetryConfig:
-    """Return FastAPI's telemetry: on where an OpenTelemetry endpoint is set, else it only costs time."""
-    wanted = bool(os.environ.get("OTEL_EXPORTER_OTLP_ENDPOINT"))
-    return {"auto_configure": wanted, "tracing": wanted, "metrics": wanted, "logs": wanted}
 
 
 @contextmanager

@@ -208,6 +208,12 @@ def bench(venv: Venv, options: argparse.Namespace) -> int:
     return become(venv, "scripts/bench/main.py", *options.names, *(["--full"] if options.full else []))
 
 
+def soak(venv: Venv, options: argparse.Namespace) -> int:
+    """Load a service for minutes and look what it becomes."""
+    venv.ensure(DEV_LOCK)
+    return become(venv, "scripts/soak/main.py", "--minutes", str(options.minutes))
+
+
 def image(venv: Venv, options: argparse.Namespace) -> int:
     """Build the image and run it, with buildah and runc; nothing of `.venv` is needed."""
     given = [f"--{name}" for name in ("pull", "keep") if getattr(options, name)]
@@ -457,6 +463,10 @@ def parser() -> argparse.ArgumentParser:
     command.add_argument("names", nargs="*", metavar="NAME", help="benchmarks to run (default: all)")
     command.add_argument("--full", action="store_true", help="full sizes: minutes for each benchmark of the dispatcher")
     command.set_defaults(command=bench)
+
+    command = commands.add_parser("soak", help="load a service for minutes: leaks, lag, errors", allow_abbrev=False)
+    command.add_argument("--minutes", type=float, default=10.0, help="how long (default: 10)")
+    command.set_defaults(command=soak)
 
     command = commands.add_parser("image", help="build the container image and run it (root)", allow_abbrev=False)
     command.add_argument("--pull", action="store_true", help="over the base of the Dockerfile, from its registry")
