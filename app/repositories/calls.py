@@ -39,15 +39,15 @@ _ACTIVE = """
 """
 
 # Mediation calls go over the house's own lines: those of an account are for its tasks.
-_MEANT = "(l.id = ANY($1::text[]) OR ($2 AND l.account_id IS NULL))"
-_LOCK_LINES = f"SELECT FROM caller_line l WHERE {_MEANT} ORDER BY l.id FOR NO KEY UPDATE"
+_MEANT_FILTER = "(l.id = ANY($1::text[]) OR ($2 AND l.account_id IS NULL))"
+_LOCK_LINES = f"SELECT FROM caller_line l WHERE {_MEANT_FILTER} ORDER BY l.id FOR NO KEY UPDATE"
 # A task that holds slots has no calls any more: what is held is nobody's.
 _LINES = f"""
     SELECT l.id, l.call_number, l.account_id IS NULL AS is_house, l.call_line
         - (SELECT count(*) FROM outbound_call c WHERE c.line_id = l.id AND c.ended_at IS NULL)
         - (SELECT coalesce(sum(h.slots), 0) FROM line_hold h WHERE h.line_id = l.id) AS free
     FROM caller_line l
-    WHERE {_MEANT} AND coalesce(l.begin_at <= $3, true) AND coalesce(l.deadline_at > $3, true)
+    WHERE {_MEANT_FILTER} AND coalesce(l.begin_at <= $3, true) AND coalesce(l.deadline_at > $3, true)
     ORDER BY l.id
 """
 _FREE_SLOTS = f"SELECT coalesce(sum(greatest(0, free)), 0)::int FROM ({_LINES}) AS line"
