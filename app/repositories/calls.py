@@ -26,7 +26,11 @@ _NUMBERS = f"""
         EXISTS (
             SELECT FROM outbound_call c
             WHERE c.phone = i.phone AND c.created_at > $3 AND c.task_status = {int(TaskStatus.CONTACT_BLOCK_LIST)}
-        ) AS is_blocked
+        ) AS is_blocked,
+        EXISTS (
+            SELECT FROM outbound_call c JOIN call_intention t ON t.call_id = c.id
+            WHERE c.phone = i.phone AND c.created_at > $2 AND t.state = 'pending' AND t.attempts = 0
+        ) AS is_unread
     FROM unnest($1::text[]) AS i(phone)
 """
 
@@ -189,6 +193,8 @@ class Number:
 
     recent: tuple[datetime, ...]
     is_blocked: bool
+    is_unread: bool
+    """A talk is still to be read for a refusal."""
 
 
 async def hold_numbers(connection: asyncpg.Connection, phones: Collection[str]) -> None:
@@ -199,9 +205,11 @@ async def hold_numbers(connection: asyncpg.Connection, phones: Collection[str]) 
 async def numbers(
     connection: asyncpg.Connection, phones: Collection[str], *, since: datetime, blocked_since: datetime
 ) -> dict[str, Number]:
-    """Return, by number, the attempts that count since ``since``, and whether the provider blocked it lately."""
+    """Return, by number, the attempts that count since ``since``, whether the provider blocked it lately, and whether a
+    talk since ``since`` is still unread.
+    """
     rows = await connection.fetch(_NUMBERS, list(phones), since, blocked_since)
-    return {row["phone"]: Number(tuple(row["recent"]), row["is_blocked"]) for row in rows}
+    return {row["phone"]: Number(tuple(row["recent"]), row["is_blocked"], row["is_unread"]) for row in rows}
 
 
 async def active(connection: asyncpg.Connection, phones: Collection[str], party_ids: Collection[int]) -> Sequence[Row]:
