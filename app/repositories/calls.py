@@ -82,7 +82,8 @@ _INSERT = """
 """
 
 # What may have changed between the reservation and this moment: the person refused, was erased, the case moved on, the
-# task was stopped. What leaves is marked in the same statement, so that of a process that dies it is known what
+# task was stopped, or was stopped, changed and started again: then the call was reserved under other hours and scripts.
+# What leaves is marked in the same statement, so that of a process that dies it is known what
 # certainly never left.
 _LEAVE = """
     WITH looked AS (
@@ -94,7 +95,7 @@ _LEAVE = """
             WHEN k.closed_at IS NOT NULL THEN 'case_closed'
             WHEN c.mediation_id IS NOT NULL AND m.node_id IS DISTINCT FROM c.node_id THEN 'node_left'
             WHEN c.task_id IS NOT NULL AND (t.id IS NULL OR t.deleted_at IS NOT NULL) THEN 'task_deleted'
-            WHEN c.task_id IS NOT NULL AND t.status = 1 THEN 'task_paused'
+            WHEN c.task_id IS NOT NULL AND (t.status = 1 OR t.started_at > c.created_at) THEN 'task_paused'
             WHEN c.number_id IS NOT NULL AND n.phone IS DISTINCT FROM c.phone THEN 'erased'
             END AS reason
         FROM outbound_call c

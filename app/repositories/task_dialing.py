@@ -117,7 +117,7 @@ _GROUPS = """
 _SETTLE = """
     UPDATE task_number n
     SET state = i.state, due_at = i.due_at, reason = i.reason, reason_until = i.until,
-        group_id = coalesce(n.group_id, i.group_id), updated_at = $1
+        group_id = coalesce(i.group_id, n.group_id), updated_at = $1
     FROM unnest($2::bigint[], $3::text[], $4::timestamptz[], $5::text[], $6::timestamptz[], $7::bigint[])
         AS i(id, state, due_at, reason, until, group_id)
     WHERE n.id = i.id

@@ -14,7 +14,7 @@ from app.gateways.dialer import NotPlaced, PlacementUnknown
 from app.main import create_app
 from app.repositories.database import Database
 from app.services.calls.caller import Caller
-from tests.agent import add_group, add_line
+from tests.agent import AGENT, add_group, add_line
 from tests.calls import NO_ANSWER, REACHED, ScriptedDialer, call, pass_time
 from tests.cases import make_case, party
 from tests.integration.call_engine.helpers import LEASE, waiting_behind_requests
@@ -265,6 +265,28 @@ async def test_scripts_by_weight_stay_with_their_number(
     assert all((kept[phone] == world.group) == (own == {"follow_up"}) for phone, own in scripts.items())
 
 
+async def test_redials_go_by_the_script_that_the_task_has_now(
+    client: httpx2.AsyncClient, dialer: ScriptedDialer, caller: Caller, clock: ManualClock, database: Database
+) -> None:
+    """A group that no task names may be deleted; its lines go with it, and its numbers would never be dialled again."""
+    world = await add_world(client)
+    fields: dict[str, Any] = {"redial_interval": 1, "redial_max_times": 1, "redial_statuses": [4]}
+    task = await add_task(database, world, lines=(), **fields)
+    await add_numbers(database, task, phones(1))
+    dialer.fates[phones(1)[0]] = NO_ANSWER
+    await start(database, task, clock.now())
+    await pass_time(caller, clock, 10)
+    await stop(database, task)
+    other = await add_group(client, caller_lines=[world.line], script_id="agreement")
+    body = {"destination_extension": other["id"]}
+    assert (await client.put(f"{AGENT}/u-1/task/{task}", json=body)).status_code == 200
+    assert (await client.delete(f"{AGENT}/u-1/outbound-group/{world.group}")).status_code == 200
+    await start(database, task, clock.now())
+    await pass_time(caller, clock, 120)
+    assert [dial.script_id for dial in dialer.dials] == ["follow_up", "agreement"]
+    assert (await the_task(database, task))["ended_at"] is not None
+
+
 @pytest.mark.parametrize(
     ("begin", "deadline", "dialled"), [("+1", None, 0), ("-1", "+2", 1), ("-2", "0", 0), (None, "+1", 1)]
 )
@@ -354,7 +376,7 @@ async def test_a_stop_withdraws_what_has_not_left_and_lets_calls_go_on(
     assert [dial.phone for dial in dialer.dials] == phones(4)
 
 
-@pytest.mark.parametrize("change", ["listed", "erased", "deleted", "late"])
+@pytest.mark.parametrize("change", ["listed", "erased", "deleted", "restarted", "late"])
 async def test_what_changed_after_the_reservation_still_counts(
     change: str,
     app: FastAPI,
@@ -381,6 +403,14 @@ async def test_what_changed_after_the_reservation_still_counts(
                 await stop(database, task)
                 async with database.connection() as connection:
                     await connection.execute("UPDATE call_task SET deleted_at = now() WHERE id = $1", task)
+            case "restarted":
+                clock.advance(SECOND)
+                await stop(database, task)
+                other = await add_group(client, "u-1", script_id="another")
+                async with database.connection() as connection:
+                    statement = "UPDATE call_task SET destination_extension = $2 WHERE id = $1"
+                    await connection.execute(statement, task, other["id"])
+                await start(database, task, clock.now())
             case _:
                 clock.advance(LEASE / 2)
     await caller.idle()
@@ -389,12 +419,13 @@ async def test_what_changed_after_the_reservation_still_counts(
         "listed": ("refused", "do_not_contact"),
         "erased": ("refused", "erased"),
         "deleted": ("refused", "task_deleted"),
+        "restarted": ("waiting", "task_paused"),
         "late": ("waiting", None),
     }
     (number,) = await numbers(database, task)
     assert (number["state"], number["reason"]) == expected[change]
     await pass_time(caller, clock, 60)
-    assert len(dialer.dials) == (change == "late")
+    assert [dial.script_id for dial in dialer.dials] == {"late": ["follow_up"], "restarted": ["another"]}.get(change, [])
 
 
 async def test_nobody_on_the_list_is_dialled_and_the_rest_is_not_held_up(
@@ -442,7 +473,12 @@ async def test_the_cap_of_a_number_is_shared_with_mediation_calls_and_only_delay
 
 
 async def test_a_number_that_is_called_elsewhere_waits(
-    client: httpx2.AsyncClient, dialer: ScriptedDialer, caller: Caller, clock: ManualClock, database: Database
+    app: FastAPI,
+    client: httpx2.AsyncClient,
+    dialer: ScriptedDialer,
+    caller: Caller,
+    clock: ManualClock,
+    database: Database,
 ) -> None:
     world = await add_world(client)
     phone = "+8613812340001"
@@ -457,7 +493,9 @@ async def test_a_number_that_is_called_elsewhere_waits(
     ] * 2
     assert len(dialer.dials) == 1
     dialer.fates[phone] = REACHED
-    await pass_time(caller, clock, 150, step=10)
+    for _ in range(15):
+        await pass_time(caller, clock, 10, step=10)
+        await app.state.reader.read_new()
     assert [row["state"] for row in await numbers(database, task)] == ["done", "done"]
     assert len(dialer.dials) == 3
 
