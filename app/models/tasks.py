@@ -164,7 +164,7 @@ class TaskNumber(Base):
     draw: Mapped[int] = mapped_column(Integer, server_default=text("(random() * 2147483647)::int"))
     """Its place where numbers are dialled in random order."""
     group_id: Mapped[int | None] = mapped_column(BigInteger)
-    """The group of scripts that was chosen for it at its first call, for good."""
+    """The group of scripts that was chosen for it at its first call; kept for as long as the task has it."""
     state: Mapped[str] = mapped_column(String(16), server_default="waiting")
     due_at: Mapped[datetime | None] = mapped_column(server_default=text("'1970-01-01 00:00:00+00'::timestamptz"))
     number_status: Mapped[int] = mapped_column(SmallInteger, server_default=text("0"))

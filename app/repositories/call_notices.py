@@ -14,11 +14,12 @@ _ADD = """
     FROM unnest($2::bigint[], $3::bigint[]) AS i(call_id, task_id)
     ON CONFLICT (call_id) DO NOTHING
 """
+# What a record is: `app/repositories/task_records.py`; of a call that is none nobody is told.
 _ADD_AFTER_TALKS = """
     INSERT INTO call_notice (call_id, task_id, due_at, created_at)
     SELECT c.id, c.task_id, $1::timestamptz, $1::timestamptz
     FROM outbound_call c JOIN call_task t ON t.id = c.task_id
-    WHERE c.id = ANY($2::bigint[]) AND t.call_notify_url IS NOT NULL
+    WHERE c.id = ANY($2::bigint[]) AND t.call_notify_url IS NOT NULL AND (c.number_status <> 0 OR c.is_counted)
     ON CONFLICT (call_id) DO NOTHING
 """
 # One look into the index for each task that has any, however many notices a dead receiver has piled up.

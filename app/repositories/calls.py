@@ -26,7 +26,11 @@ _NUMBERS = f"""
         EXISTS (
             SELECT FROM outbound_call c
             WHERE c.phone = i.phone AND c.created_at > $3 AND c.task_status = {int(TaskStatus.CONTACT_BLOCK_LIST)}
-        ) AS is_blocked
+        ) AS is_blocked,
+        EXISTS (
+            SELECT FROM outbound_call c JOIN call_intention t ON t.call_id = c.id
+            WHERE c.phone = i.phone AND c.created_at > $2 AND t.state = 'pending' AND t.attempts = 0
+        ) AS is_unread
     FROM unnest($1::text[]) AS i(phone)
 """
 
@@ -39,15 +43,15 @@ _ACTIVE = """
 """
 
 # Mediation calls go over the house's own lines: those of an account are for its tasks.
-_MEANT = "(l.id = ANY($1::text[]) OR ($2 AND l.account_id IS NULL))"
-_LOCK_LINES = f"SELECT FROM caller_line l WHERE {_MEANT} ORDER BY l.id FOR NO KEY UPDATE"
+_MEANT_FILTER = "(l.id = ANY($1::text[]) OR ($2 AND l.account_id IS NULL))"
+_LOCK_LINES = f"SELECT FROM caller_line l WHERE {_MEANT_FILTER} ORDER BY l.id FOR NO KEY UPDATE"
 # A task that holds slots has no calls any more: what is held is nobody's.
 _LINES = f"""
     SELECT l.id, l.call_number, l.account_id IS NULL AS is_house, l.call_line
         - (SELECT count(*) FROM outbound_call c WHERE c.line_id = l.id AND c.ended_at IS NULL)
         - (SELECT coalesce(sum(h.slots), 0) FROM line_hold h WHERE h.line_id = l.id) AS free
     FROM caller_line l
-    WHERE {_MEANT} AND coalesce(l.begin_at <= $3, true) AND coalesce(l.deadline_at > $3, true)
+    WHERE {_MEANT_FILTER} AND coalesce(l.begin_at <= $3, true) AND coalesce(l.deadline_at > $3, true)
     ORDER BY l.id
 """
 _FREE_SLOTS = f"SELECT coalesce(sum(greatest(0, free)), 0)::int FROM ({_LINES}) AS line"
@@ -78,7 +82,8 @@ _INSERT = """
 """
 
 # What may have changed between the reservation and this moment: the person refused, was erased, the case moved on, the
-# task was stopped. What leaves is marked in the same statement, so that of a process that dies it is known what
+# task was stopped, or was stopped, changed and started again: then the call was reserved under other hours and scripts.
+# What leaves is marked in the same statement, so that of a process that dies it is known what
 # certainly never left.
 _LEAVE = """
     WITH looked AS (
@@ -90,7 +95,7 @@ _LEAVE = """
             WHEN k.closed_at IS NOT NULL THEN 'case_closed'
             WHEN c.mediation_id IS NOT NULL AND m.node_id IS DISTINCT FROM c.node_id THEN 'node_left'
             WHEN c.task_id IS NOT NULL AND (t.id IS NULL OR t.deleted_at IS NOT NULL) THEN 'task_deleted'
-            WHEN c.task_id IS NOT NULL AND t.status = 1 THEN 'task_paused'
+            WHEN c.task_id IS NOT NULL AND (t.status = 1 OR t.started_at > c.created_at) THEN 'task_paused'
             WHEN c.number_id IS NOT NULL AND n.phone IS DISTINCT FROM c.phone THEN 'erased'
             END AS reason
         FROM outbound_call c
@@ -189,6 +194,8 @@ class Number:
 
     recent: tuple[datetime, ...]
     is_blocked: bool
+    is_unread: bool
+    """A talk is still to be read for a refusal."""
 
 
 async def hold_numbers(connection: asyncpg.Connection, phones: Collection[str]) -> None:
@@ -199,9 +206,11 @@ async def hold_numbers(connection: asyncpg.Connection, phones: Collection[str]) 
 async def numbers(
     connection: asyncpg.Connection, phones: Collection[str], *, since: datetime, blocked_since: datetime
 ) -> dict[str, Number]:
-    """Return, by number, the attempts that count since ``since``, and whether the provider blocked it lately."""
+    """Return, by number, the attempts that count since ``since``, whether the provider blocked it lately, and whether a
+    talk since ``since`` is still unread.
+    """
     rows = await connection.fetch(_NUMBERS, list(phones), since, blocked_since)
-    return {row["phone"]: Number(tuple(row["recent"]), row["is_blocked"]) for row in rows}
+    return {row["phone"]: Number(tuple(row["recent"]), row["is_blocked"], row["is_unread"]) for row in rows}
 
 
 async def active(connection: asyncpg.Connection, phones: Collection[str], party_ids: Collection[int]) -> Sequence[Row]:

@@ -40,16 +40,20 @@ _RUNNING = f"""
     FROM call_task t {HOURS}
     WHERE t.status = 2 AND t.due_at <= $1 ORDER BY t.id
 """
+# In an order, so that it is read from the index whatever the statistics say: see `_CLAIM`.
 _DUE = """
     SELECT t.id, (
         SELECT count(*) FROM (
-            SELECT FROM task_number n WHERE n.task_id = t.id AND n.due_at <= $2 LIMIT $3
+            SELECT FROM task_number n WHERE n.task_id = t.id AND n.due_at <= $2 ORDER BY n.due_at LIMIT $3
         ) AS number
     )::int AS numbers
     FROM unnest($1::bigint[]) AS t(id)
 """
 
 # Who waits for another call goes first; then those that were never dialled, in the task's order.
+# Ranges and orders as in the index, though none is due before 1970: with an equality the planner may pass over all
+# numbers that are done in the order of the primary key. The ids as an array: as a set they are taken for a large part
+# of the table, which is then read whole (measured with 300,000 numbers: 60 to 140 ms a claim instead of 1).
 _CLAIM = f"""
     WITH share AS (
         SELECT * FROM unnest($1::bigint[], $2::int[], $3::smallint[]) AS s(task_id, slots, pop_mode)
@@ -69,19 +73,21 @@ _CLAIM = f"""
         ) AS n WHERE r.pop_mode = 0
         UNION ALL
         SELECT n.id FROM remaining r CROSS JOIN LATERAL (
-            SELECT id FROM task_number WHERE task_id = r.task_id AND due_at = {_NEVER}
-            ORDER BY id LIMIT r.slots FOR NO KEY UPDATE SKIP LOCKED
+            SELECT id FROM task_number WHERE task_id = r.task_id AND due_at <= {_NEVER}
+            ORDER BY due_at, id LIMIT r.slots FOR NO KEY UPDATE SKIP LOCKED
         ) AS n WHERE r.pop_mode = 1
         UNION ALL
         SELECT n.id FROM remaining r CROSS JOIN LATERAL (
-            SELECT id FROM task_number WHERE task_id = r.task_id AND due_at = {_NEVER}
-            ORDER BY id DESC LIMIT r.slots FOR NO KEY UPDATE SKIP LOCKED
+            SELECT id FROM task_number WHERE task_id = r.task_id AND due_at <= {_NEVER}
+            ORDER BY due_at DESC, id DESC LIMIT r.slots FOR NO KEY UPDATE SKIP LOCKED
         ) AS n WHERE r.pop_mode = 2
+    ), claimed AS (
+        UPDATE task_number SET due_at = $5
+        WHERE id = ANY(ARRAY(SELECT id FROM again UNION ALL SELECT id FROM fresh))
+        RETURNING id, task_id, draw
     )
-    UPDATE task_number n SET due_at = $5
-    FROM (SELECT id, due_at FROM again UNION ALL SELECT id, {_NEVER} FROM fresh) AS i(id, due_at)
-    WHERE n.id = i.id
-    RETURNING n.id, n.task_id, n.draw, i.due_at
+    SELECT c.id, c.task_id, c.draw, coalesce(a.due_at, {_NEVER}) AS due_at
+    FROM claimed c LEFT JOIN again a ON a.id = c.id
 """
 
 _LOCK_TASKS = """
@@ -111,7 +117,7 @@ _GROUPS = """
 _SETTLE = """
     UPDATE task_number n
     SET state = i.state, due_at = i.due_at, reason = i.reason, reason_until = i.until,
-        group_id = coalesce(n.group_id, i.group_id), updated_at = $1
+        group_id = coalesce(i.group_id, n.group_id), updated_at = $1
     FROM unnest($2::bigint[], $3::text[], $4::timestamptz[], $5::text[], $6::timestamptz[], $7::bigint[])
         AS i(id, state, due_at, reason, until, group_id)
     WHERE n.id = i.id

@@ -42,12 +42,13 @@ _ADD = """
 """
 _EXISTING = "SELECT phone, id FROM task_number WHERE task_id = $1 AND phone = ANY($2::text[]) AND NOT is_repeat"
 
-# The order of ids is that in which the dialer takes rows. For the range see `_FORGET`.
+# The order of ids is that in which the dialer takes rows. For the range see `_FORGET`. Who may have answered a call of
+# which nobody knows how it ended is not called again with all the others, whatever their status was before.
 _RESET = """
     WITH wanted AS MATERIALIZED (
         SELECT id FROM task_number
         WHERE task_id <= $1 AND (task_id, id) > ($1, $4) AND state IN ('done', 'refused')
-          AND number_status = ANY($2::smallint[]) AND phone LIKE '+%'
+          AND number_status = ANY($2::smallint[]) AND phone LIKE '+%' AND reason IS DISTINCT FROM 'call_unknown'
         ORDER BY task_id, id LIMIT $5
         FOR UPDATE
     )

@@ -114,6 +114,8 @@ async def active_calls(session: AsyncSession, task_id: int) -> int:
 
 async def copy_numbers(session: AsyncSession, from_task: int, to_task: int, now: datetime) -> None:
     """Give a task the numbers of another in their order, as if they had just been added; no erased ones."""
+    # An erasure holds the list until its end: this waits for it, or it waits for this and finds the copies too.
+    await session.execute(select(func.pg_advisory_xact_lock_shared(func.hashtext("do_not_contact"))))
     fields = ("phone", "is_repeat", "name", "words")
     numbers = (
         select(literal(to_task), *(getattr(TaskNumber, name) for name in fields), literal(now), literal(now))

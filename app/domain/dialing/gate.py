@@ -14,6 +14,8 @@ from app.domain.dialing.numbers import is_dialable
 DAY = timedelta(hours=24)
 LINE_PAUSE = timedelta(minutes=1)
 """When a full line is looked at again."""
+UNREAD_PAUSE = timedelta(minutes=1)
+"""When a number is looked at again whose last talk is being read."""
 MUST_WAIT = 1001
 LIMIT = 1002
 
@@ -34,6 +36,7 @@ class Reason(StrEnum):
     ACTIVE_CALL = "active_call"
     CALL_UNKNOWN = "call_unknown"
     ACTIVE_NUMBER = "active_number"
+    TALK_UNREAD = "talk_unread"
     INTERVAL = "interval"
     PROVIDER_AWAY = "provider_away"
     NO_LINE = "no_line"
@@ -61,6 +64,7 @@ TEXTS: dict[Reason, str] = {
     Reason.ACTIVE_CALL: "该当事人正在呼叫中,须等待",
     Reason.CALL_UNKNOWN: "上一次呼叫的结果尚未确认,不会自动重拨,须等待",
     Reason.ACTIVE_NUMBER: "该号码正在呼叫中,须等待",
+    Reason.TALK_UNREAD: "该号码上一次通话的内容尚未读取,可能要求不再来电,须等待",
     Reason.INTERVAL: "距上一轮呼叫的间隔未到,须等待",
     Reason.PROVIDER_AWAY: "外呼服务商暂时不可用,须等待",
     Reason.NO_LINE: "没有空闲线路,须等待",
@@ -152,6 +156,8 @@ class Facts:
     """When the last attempt that counts ended, to this party about this."""
     is_automatic: bool
     """Asked for by callAuto 0 or placed by the scheduler."""
+    is_unread: bool = False
+    """Nobody has looked yet whether the person refused further calls in the last talk on this number."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,6 +195,8 @@ def refusals(facts: Facts, rules: Rules, room: Room, now: datetime) -> Iterator[
     yield from _about_the_caps(facts, rules, now)
     if facts.active is not None:
         yield Refusal(_active_reason(facts.active), now + rules.interval)
+    if facts.is_unread:
+        yield Refusal(Reason.TALK_UNREAD, now + min(rules.interval, UNREAD_PAUSE))
     if facts.last_ended_at is not None and now < facts.last_ended_at + rules.interval:
         yield Refusal(Reason.INTERVAL, facts.last_ended_at + rules.interval)
     if room.provider_back_at is not None:

@@ -75,8 +75,9 @@ async def add_numbers(owner: OwnerDep, item_id: ItemPath, body: NumbersIn, conte
 @router.put(
     "/reset",
     summary="重置号码 Reset numbers",
-    description="已结束且为这些状态的号码恢复为等待呼叫;呼叫中的不受影响。"
-    "Numbers that are over with these statuses are dialled once more; one that is being called stays as it is.",
+    description="已结束且为这些状态的号码恢复为等待呼叫;呼叫中的、上次呼叫结果未知(call_unknown)的不受影响。"
+    "Numbers that are over with these statuses are dialled once more; one that is being called stays as it is, and so "
+    "does one of whose last call nobody knows how it ended (call_unknown).",
     response_model=Envelope[ResetOut],
     responses=refusals(HTTPStatus.NOT_FOUND),
 )

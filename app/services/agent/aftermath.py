@@ -32,14 +32,14 @@ class EndedCall(NamedTuple):
 async def after_calls(connection: asyncpg.Connection, now: datetime, ended: Sequence[EndedCall]) -> None:
     """Write what follows from ended calls, in their transaction: three statements at most for a whole batch.
 
-    Every talk is read, also where nobody asked for a level: it may hold a refusal. Whoever has a talk gets the notice
-    when that is read.
+    Every talk is read, also where nobody asked for a level, and also of a call that counts as never made: it may hold a
+    refusal. Whoever has a talk gets the notice when that is read.
     """
     attempts = [call for call in ended if call.is_attempt]
     empty = [call.call_id for call in attempts if call.number_status == NumberStatus.EMPTY_NUMBER]
     if empty:
         await call_intentions.write_levels(connection, now, empty, int(Level.F))
-    talks = [(call.call_id, call.config_id) for call in attempts if call.has_talk]
+    talks = [(call.call_id, call.config_id) for call in ended if call.has_talk]
     if talks:
         await call_intentions.add(connection, now, talks)
     told = [(call.call_id, call.task_id) for call in attempts if call.wants_notice and not call.has_talk]

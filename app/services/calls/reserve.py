@@ -101,6 +101,7 @@ class _Situation:
         self._protected = {id(item): is_protected for item, is_protected in zip(wanted, protected, strict=True)}
         self._recent = {phone: number.recent for phone, number in numbers.items()}
         self._blocked = {phone for phone, number in numbers.items() if number.is_blocked}
+        self._unread = {phone for phone, number in numbers.items() if number.is_unread}
         self._phones = {row["phone"] for row in active}
         self._parties = {(row["party_id"], row["node_id"]): row for row in active if row["party_id"] is not None}
         self._free: dict[str, int] = {}
@@ -113,9 +114,11 @@ class _Situation:
         cls, connection: asyncpg.Connection, wanted: Sequence[Wanted], phones: set[str], now: datetime
     ) -> "_Situation":
         protected = await _protected(connection, wanted)
-        numbers = await store.numbers(connection, phones, since=now - DAY, blocked_since=now - BLOCK_LASTS)
         parties = {item.subject.party_id for item in wanted if item.subject.party_id is not None}
-        situation = cls(protected, wanted, numbers, await store.active(connection, phones, parties))
+        active = await store.active(connection, phones, parties)
+        # Behind the active ones: a call that ends just now is seen as active, or with its talk unread.
+        numbers = await store.numbers(connection, phones, since=now - DAY, blocked_since=now - BLOCK_LASTS)
+        situation = cls(protected, wanted, numbers, active)
         tasks = {item.lines.task_id: item.lines for item in wanted if item.lines is not None}
         own = {line_id for lines in tasks.values() for line_id in lines.all}
         with_house = any(item.lines is None for item in wanted)
@@ -143,6 +146,7 @@ class _Situation:
             is_reached=item.history.is_reached,
             last_ended_at=item.history.last_ended_at,
             is_automatic=item.is_automatic,
+            is_unread=phone in self._unread,
         )
         return decide(facts, item.rules, Room(self._room_of(item), desk.back_at(now)), now)
 

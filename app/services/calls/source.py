@@ -125,7 +125,7 @@ class Ended:
     provider_back_at: datetime | None
     remark: str | None
     has_spoken: bool
-    """Somebody was reached by phone and said something."""
+    """Somebody said something, whatever is known of the end."""
     wants_person: bool
     """The talk was to be passed on to a seat."""
 

@@ -27,15 +27,14 @@ async def wanted_of(
     connection: asyncpg.Connection, desk: Desk, tasks: Mapping[int, Row], numbers: Sequence[Row]
 ) -> list[Wanted]:
     """Return the calls that locked numbers stand for, in their order; ``tasks``: theirs, locked too."""
-    own_groups = {number["group_id"] for number in numbers if number["group_id"] is not None}
-    groups = await store.groups(connection, own_groups | {group for task in tasks.values() for group in _groups(task)})
+    groups = await store.groups(connection, {group for task in tasks.values() for group in _groups(task)})
     hours = await load_hours(connection, desk, tasks.values())
     rules = {task_id: _rules(task, desk, hours) for task_id, task in tasks.items()}
     lines = {task_id: _all_lines(task, groups) for task_id, task in tasks.items()}
     wanted = []
     for number in numbers:
         task = tasks[number["task_id"]]
-        group_id = number["group_id"] or _choose(task, number["id"])
+        group_id = _group_of(number, task)
         group = groups.get(group_id)
         mine = tuple(task["lines"] or (group["lines"] if group is not None else ()))
         wanted.append(
@@ -66,12 +65,15 @@ def _groups(task: Row) -> Sequence[int]:
     return task["groups"] or [task["destination_extension"]]
 
 
-def _choose(task: Row, number_id: int) -> int:
-    """Return the group of scripts of a number that has none yet."""
+def _group_of(number: Row, task: Row) -> int:
+    """Return the group of scripts of a number: the one that it was given, as long as the task has it."""
+    given: int | None = number["group_id"]
+    if given is not None and given in _groups(task):
+        return given
     if not task["groups"]:
         only: int = task["destination_extension"]
         return only
-    return choose_group(list(zip(task["groups"], task["weights"], strict=True)), number_id)
+    return choose_group(list(zip(task["groups"], task["weights"], strict=True)), number["id"])
 
 
 def _all_lines(task: Row, groups: Mapping[int, Row]) -> frozenset[str]:

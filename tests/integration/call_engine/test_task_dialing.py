@@ -13,12 +13,12 @@ from app.config import Settings
 from app.main import create_app
 from app.repositories.database import Database
 from app.services.calls.caller import Caller
-from tests.agent import add_group, add_line
+from tests.agent import AGENT, add_group, add_line
 from tests.calls import NO_ANSWER, REACHED, ScriptedDialer, call, pass_time
 from tests.cases import make_case, party
 from tests.integration.call_engine.helpers import LEASE
 from tests.people import rows, value
-from tests.tasks import add_numbers, add_task, add_world, numbers, phones, residue, start, the_task
+from tests.tasks import add_numbers, add_task, add_world, numbers, phones, residue, start, stop, the_task
 
 
 async def test_a_number_is_dialled_with_its_script_and_words(
@@ -293,6 +293,28 @@ async def test_scripts_by_weight_stay_with_their_number(
     assert 10 < sum(own == {"follow_up"} for own in scripts.values()) < 40
     kept = {row["phone"]: row["group_id"] for row in await numbers(database, task)}
     assert all((kept[phone] == world.group) == (own == {"follow_up"}) for phone, own in scripts.items())
+
+
+async def test_redials_go_by_the_script_that_the_task_has_now(
+    client: httpx2.AsyncClient, dialer: ScriptedDialer, caller: Caller, clock: ManualClock, database: Database
+) -> None:
+    """A group that no task names may be deleted; its lines go with it, and its numbers would never be dialled again."""
+    world = await add_world(client)
+    fields: dict[str, Any] = {"redial_interval": 1, "redial_max_times": 1, "redial_statuses": [4]}
+    task = await add_task(database, world, lines=(), **fields)
+    await add_numbers(database, task, phones(1))
+    dialer.fates[phones(1)[0]] = NO_ANSWER
+    await start(database, task, clock.now())
+    await pass_time(caller, clock, 10)
+    await stop(database, task)
+    other = await add_group(client, caller_lines=[world.line], script_id="agreement")
+    body = {"destination_extension": other["id"]}
+    assert (await client.put(f"{AGENT}/u-1/task/{task}", json=body)).status_code == 200
+    assert (await client.delete(f"{AGENT}/u-1/outbound-group/{world.group}")).status_code == 200
+    await start(database, task, clock.now())
+    await pass_time(caller, clock, 120)
+    assert [dial.script_id for dial in dialer.dials] == ["follow_up", "agreement"]
+    assert (await the_task(database, task))["ended_at"] is not None
 
 
 @pytest.mark.parametrize(

@@ -246,10 +246,10 @@ async def test_who_is_passed_on(
     world = await add_world(client)
     seat = await add_seat(client)
     group = await post(client, "/u-1/bridge-group", name="转", customer_service=[seat])
-    for bridge in (group["id"], None):
+    for bridge, phone in zip((group["id"], None), phones(2), strict=True):
         task = await add_task(database, world, bridge_group_id=bridge)
-        await add_numbers(database, task, [PHONE])
-        dialer.fates[PHONE] = fate
+        await add_numbers(database, task, [phone])
+        dialer.fates[phone] = fate
         await start(database, task, clock.now())
         await pass_time(caller, clock, 10)
     seats = [row["seat_id"] for row in await rows(database, "SELECT seat_id FROM outbound_call ORDER BY id")]

@@ -11,6 +11,7 @@ from app.clock import ManualClock
 from app.gateways.dialer import NotPlaced, PlacementUnknown
 from app.repositories.database import Database
 from app.services.calls.caller import Caller
+from tests.agent import add_group
 from tests.calls import NO_ANSWER, REACHED, ScriptedDialer, call, pass_time
 from tests.cases import make_case, party
 from tests.integration.call_engine.helpers import LEASE, waiting_behind_requests
@@ -50,7 +51,7 @@ async def test_a_stop_withdraws_what_has_not_left_and_lets_calls_go_on(
     assert [dial.phone for dial in dialer.dials] == phones(4)
 
 
-@pytest.mark.parametrize("change", ["listed", "erased", "deleted", "late"])
+@pytest.mark.parametrize("change", ["listed", "erased", "deleted", "restarted", "late"])
 async def test_what_changed_after_the_reservation_still_counts(
     change: str,
     app: FastAPI,
@@ -77,6 +78,14 @@ async def test_what_changed_after_the_reservation_still_counts(
                 await stop(database, task)
                 async with database.connection() as connection:
                     await connection.execute("UPDATE call_task SET deleted_at = now() WHERE id = $1", task)
+            case "restarted":
+                clock.advance(timedelta(seconds=1))
+                await stop(database, task)
+                other = await add_group(client, "u-1", script_id="another")
+                async with database.connection() as connection:
+                    statement = "UPDATE call_task SET destination_extension = $2 WHERE id = $1"
+                    await connection.execute(statement, task, other["id"])
+                await start(database, task, clock.now())
             case _:
                 clock.advance(LEASE / 2)
     await caller.idle()
@@ -85,12 +94,15 @@ async def test_what_changed_after_the_reservation_still_counts(
         "listed": ("refused", "do_not_contact"),
         "erased": ("refused", "erased"),
         "deleted": ("refused", "task_deleted"),
+        "restarted": ("waiting", "task_paused"),
         "late": ("waiting", None),
     }
     (number,) = await numbers(database, task)
     assert (number["state"], number["reason"]) == expected[change]
     await pass_time(caller, clock, 60)
-    assert len(dialer.dials) == (change == "late")
+    assert [dial.script_id for dial in dialer.dials] == {"late": ["follow_up"], "restarted": ["another"]}.get(
+        change, []
+    )
 
 
 async def test_nobody_on_the_list_is_dialled_and_the_rest_is_not_held_up(
@@ -138,7 +150,12 @@ async def test_the_cap_of_a_number_is_shared_with_mediation_calls_and_only_delay
 
 
 async def test_a_number_that_is_called_elsewhere_waits(
-    client: httpx2.AsyncClient, dialer: ScriptedDialer, caller: Caller, clock: ManualClock, database: Database
+    app: FastAPI,
+    client: httpx2.AsyncClient,
+    dialer: ScriptedDialer,
+    caller: Caller,
+    clock: ManualClock,
+    database: Database,
 ) -> None:
     world = await add_world(client)
     phone = "+8613812340001"
@@ -153,7 +170,9 @@ async def test_a_number_that_is_called_elsewhere_waits(
     ] * 2
     assert len(dialer.dials) == 1
     dialer.fates[phone] = REACHED
-    await pass_time(caller, clock, 150, step=10)
+    for _ in range(15):
+        await pass_time(caller, clock, 10, step=10)
+        await app.state.reader.read_new()
     assert [row["state"] for row in await numbers(database, task)] == ["done", "done"]
     assert len(dialer.dials) == 3
 

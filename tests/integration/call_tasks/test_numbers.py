@@ -246,6 +246,18 @@ async def test_erased_numbers_are_not_reset(client: httpx2.AsyncClient, database
     assert await reset(client, task, 4) == 0
 
 
+async def test_numbers_of_uncertain_calls_are_not_reset(
+    client: httpx2.AsyncClient, database: Database, task: int
+) -> None:
+    """Their status is that of the call before: nobody who resets all that did not answer means them."""
+    await add_numbers(client, task, ONE, TWO)
+    await is_over(database, ONE, 4)
+    await is_over(database, TWO, 0)
+    async with database.connection() as connection:
+        await connection.execute("UPDATE task_number SET reason = 'call_unknown'")
+    assert await reset(client, task, 0, 4) == 0
+
+
 async def test_a_reset_goes_through_all_batches(
     client: httpx2.AsyncClient, database: Database, task: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:

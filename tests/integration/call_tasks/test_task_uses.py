@@ -8,6 +8,7 @@ from fastapi import FastAPI
 
 from app.clock import ManualClock
 from app.jobs.passes import Passes
+from app.repositories import protection
 from app.repositories.database import Database
 from app.services.dispatch.dispatcher import Dispatcher
 from tests.agent import AGENT, WORKDAY, add_group, add_line, add_numbers, add_task, post
@@ -52,6 +53,19 @@ async def test_erased_numbers_are_not_copied(client: httpx2.AsyncClient, databas
     assert copied["numbers"]["total"] == 1
     told = (await client.get(f"{TASK}/{task['id']}/number")).json()["data"]["results"]
     assert [each["phone"] for each in told] == ["", "+8613900009002"]
+
+
+async def test_nobody_is_copied_while_being_erased(client: httpx2.AsyncClient, database: Database) -> None:
+    task = await add_task(client)
+    await add_numbers(client, task["id"], {"phone": "13900009001", "name": "林小满"})
+    waiting = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+    async with database.transaction() as connection:
+        await protection.hold_list(connection)
+        await connection.execute("UPDATE task_number SET phone = 'erased-' || id, name = NULL")
+        copying = asyncio.create_task(act(client, task["id"], "copy?with_numbers=true", 201))
+        while not copying.done() and not await value(database, waiting):
+            await asyncio.sleep(0.005)
+    assert (await copying)["numbers"]["total"] == 0
 
 
 async def test_deleting(client: httpx2.AsyncClient, app: FastAPI, database: Database, clock: ManualClock) -> None:

@@ -61,6 +61,12 @@ BARRIERS: list[tuple[Reason, Callable[[Facts, Rules, Room], tuple[Facts, Rules, 
         NOW + INTERVAL,
     ),
     (
+        Reason.TALK_UNREAD,
+        lambda f, r, o: (replace(f, is_unread=True), r, o),
+        1001,
+        NOW + timedelta(minutes=1),
+    ),
+    (
         Reason.INTERVAL,
         lambda f, r, o: (replace(f, last_ended_at=NOW - INTERVAL + MOMENT), r, o),
         1001,
