@@ -250,3 +250,28 @@ async def test_a_claim_of_a_process_that_died_comes_back(
     assert dialer.dials == []
     await pass_time(caller, clock, 20)
     assert len(dialer.dials) == 3
+
+
+async def test_answers_that_cannot_be_written_together_are_written_one_request_at_a_time(
+    client: httpx2.AsyncClient, dialer: ScriptedDialer, caller: Caller, clock: ManualClock, database: Database
+) -> None:
+    """The database takes no more than one request's answers in one statement."""
+    world = await add_world(client, call_line=200)
+    task = await add_task(database, world, maximumcall=200)
+    await add_numbers(database, task, phones(120))
+    async with database.connection() as connection:
+        await connection.execute(
+            "CREATE FUNCTION few() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN IF (SELECT count(*) FROM written"
+            " WHERE placement = 'placed') > 25 THEN RAISE 'too many'; END IF; RETURN NULL; END $$"
+        )
+        await connection.execute(
+            "CREATE TRIGGER few AFTER UPDATE ON outbound_call REFERENCING NEW TABLE AS written"
+            " FOR EACH STATEMENT EXECUTE FUNCTION few()"
+        )
+    await start(database, task, clock.now())
+    for _ in range(6):
+        await caller.rounds()
+        await caller.idle()
+    assert sorted(dial.phone for dial in dialer.dials) == phones(120)
+    placements = await rows(database, "SELECT placement, count(*) AS calls FROM outbound_call GROUP BY 1")
+    assert placements == [{"placement": "placed", "calls": 120}]
