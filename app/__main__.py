@@ -139,7 +139,7 @@ def migrate(given: Mapping[str, Any]) -> int:
         if settings.database_url is None:
             server = _embedded(settings.data_dir)
             ending.callback(server.stop)
-        importlib.import_module("app.serving").migrate(settings, _url(settings, server))
+        importlib.import_module("app.upkeep").migrate(settings, _url(settings, server))
     return 0
 
 

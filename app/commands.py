@@ -1,7 +1,7 @@
 """What the command line does in the database beside serving and migrating: API keys.
 
-Apart from the command line because all of this is slow to import. Results go to stdout, remarks to stderr, so that
-``key=$(python -m app keys create …)`` holds a key and nothing else.
+Apart from the command line because all of this is slow to import, and from serving, which is slower still. Results go
+to stdout, remarks to stderr, so that ``key=$(python -m app keys create …)`` holds a key and nothing else.
 """
 
 import asyncio
@@ -12,7 +12,7 @@ from typing import Any
 
 import asyncpg
 
-from app import serving
+from app import upkeep
 from app.clock import SystemClock
 from app.config import Settings
 from app.domain.keys import Scope
@@ -21,6 +21,7 @@ from app.repositories import home
 from app.repositories import keys as store
 from app.repositories.database import Database
 from app.services import keys as service
+from app.upkeep import say
 
 _MOST_DAYS = 36_500
 _LONGEST_NAME = 64
@@ -52,7 +53,7 @@ def keys(settings: Settings, url: str, given: Mapping[str, Any], *, is_ours: boo
     """
     if given["action"] == "create":
         _checked(given)
-    serving.configure_logs(settings, sys.stderr)
+    upkeep.configure_logs(settings, sys.stderr)
     return asyncio.run(_keys(settings, url, given, is_ours=is_ours))
 
 
@@ -71,27 +72,27 @@ def release(settings: Settings, url: str, given: Mapping[str, Any], *, is_ours: 
     Raises:
         StartupError: the database cannot be used.
     """
-    serving.configure_logs(settings, sys.stderr)
+    upkeep.configure_logs(settings, sys.stderr)
     return asyncio.run(_release(url, is_yes=bool(given.get("yes")), is_ours=is_ours))
 
 
 async def _release(url: str, *, is_yes: bool, is_ours: bool) -> int:
-    database = serving.opened(url)
+    database = upkeep.opened(url)
     try:
-        await serving.require_revision(database, is_ours=is_ours)
+        await upkeep.require_revision(database, is_ours=is_ours)
         async with database.transaction() as connection:
             known, here = await home.known_place(connection), await home.place(connection)
             if known in {None, here}:
-                _say("Nothing is held: this database was not moved.")
+                say("Nothing is held: this database was not moved.")
                 return 0
             state = await home.state(connection, SystemClock().now())
             last = [_moment(moment) for moment in (state.sent_at, state.called_at, state.heard_at)]
-            _say(_RELEASE.format(*last, state.due))
+            say(_RELEASE.format(*last, state.due))
             if not is_yes:
-                _say("Nothing was changed. When that is done: python -m app release --yes")
+                say("Nothing was changed. When that is done: python -m app release --yes")
                 return 1
             await home.settle(connection)
-        _say("Released: running services go on within ten seconds.")
+        say("Released: running services go on within ten seconds.")
     except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
         raise StartupError(f"the database did not do it ({type(error).__name__}); nothing was changed") from error
     finally:
@@ -101,9 +102,9 @@ async def _release(url: str, *, is_yes: bool, is_ours: bool) -> int:
 
 async def _keys(settings: Settings, url: str, given: Mapping[str, Any], *, is_ours: bool) -> int:
     actions = {"create": _create, "list": _list, "revoke": _revoke, "forget": _forget}
-    database = serving.opened(url)
+    database = upkeep.opened(url)
     try:
-        await serving.require_revision(database, is_ours=is_ours)
+        await upkeep.require_revision(database, is_ours=is_ours)
         return await actions[given["action"]](database, settings, given)
     except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
         raise StartupError(f"the database did not do it ({type(error).__name__}); nothing was changed") from error
@@ -119,10 +120,10 @@ async def _create(database: Database, _settings: Settings, given: Mapping[str, A
     key, text = await service.create(
         database, name=name, scopes=scopes, expires_at=now + timedelta(days=days) if days else None, now=now
     )
-    _say(f"Key {key.id} ({key.name}) may {', '.join(sorted(key.scopes))}; it is shown this once only:")
+    say(f"Key {key.id} ({key.name}) may {', '.join(sorted(key.scopes))}; it is shown this once only:")
     sys.stdout.write(f"{text}\n")
     if is_first:
-        _say(f"From now on, within {service.BOUND_SECONDS:.0f} seconds, every call needs a key, from this machine too.")
+        say(f"From now on, within {service.BOUND_SECONDS:.0f} seconds, every call needs a key, from this machine too.")
     return 0
 
 
@@ -131,7 +132,7 @@ async def _list(database: Database, _settings: Settings, _given: Mapping[str, An
     async with database.connection() as connection:
         rows = [_line(row, now) for row in await store.list_keys(connection)]
     if not rows:
-        _say("There are no keys.")
+        say("There are no keys.")
         return 0
     widths = [max(map(len, column)) for column in zip(_HEADINGS, *rows, strict=True)]
     for row in (_HEADINGS, *rows):
@@ -143,13 +144,13 @@ async def _list(database: Database, _settings: Settings, _given: Mapping[str, An
 async def _revoke(database: Database, settings: Settings, given: Mapping[str, Any]) -> int:
     now = SystemClock().now()
     if not await service.revoke(database, given["id"], now=now):
-        _say(f"There is no key {given['id']}; `keys list` names them all.")
+        say(f"There is no key {given['id']}; `keys list` names them all.")
         return 1
-    _say(f"Key {given['id']} is revoked; within {service.BOUND_SECONDS:.0f} seconds no process takes it any more.")
+    say(f"Key {given['id']} is revoked; within {service.BOUND_SECONDS:.0f} seconds no process takes it any more.")
     async with database.connection() as connection:
         left = [key for key in await store.valid_keys(connection) if not key.is_expired(now)]
     if not left and not settings.api_keys:
-        _say(
+        say(
             "It was the last one that worked: nobody is answered until another one is made, on this machine neither. "
             "To be answered here without keys again, `keys forget` all of them."
         )
@@ -158,12 +159,12 @@ async def _revoke(database: Database, settings: Settings, given: Mapping[str, An
 
 async def _forget(database: Database, _settings: Settings, given: Mapping[str, Any]) -> int:
     if not await service.forget(database, given["id"], now=SystemClock().now()):
-        _say(f"There is no revoked or expired key {given['id']}; a key that works must be revoked first.")
+        say(f"There is no revoked or expired key {given['id']}; a key that works must be revoked first.")
         return 1
-    _say(f"Key {given['id']} is forgotten.")
+    say(f"Key {given['id']} is forgotten.")
     async with database.connection() as connection:
         if not await store.has_any(connection):
-            _say("No keys are left: where HUIYIN_API_KEYS is not set, this machine is answered without one again.")
+            say("No keys are left: where HUIYIN_API_KEYS is not set, this machine is answered without one again.")
     return 0
 
 
@@ -193,9 +194,3 @@ def _line(row: asyncpg.Record, now: datetime) -> tuple[str, ...]:
 
 def _moment(moment: datetime | None) -> str:
     return "-" if moment is None else f"{moment:%Y-%m-%dT%H:%MZ}"
-
-
-def _say(text: str) -> None:
-    """Tell the person at the terminal."""
-    sys.stderr.write(f"{text}\n")
-    sys.stderr.flush()

@@ -20,6 +20,7 @@ from pydantic_settings import (
     SettingsError,
 )
 
+_AFTER_GATEWAY_SECONDS = 10.0
 _ORIGIN = re.compile(r"https?://([a-z0-9.-]+|\[[0-9a-f:]+\])(:\d{1,5})?")
 
 
@@ -123,7 +124,7 @@ class Settings(BaseSettings):
     cors_origins: Annotated[tuple[str, ...], NoDecode] = ()
     """Comma-separated origins (``https://app.example.com``) whose pages may call with a key."""
     request_timeout_seconds: Annotated[float, Field(gt=0, le=3600)] = 60.0
-    """How long a request may take until its answer begins; imports have no limit."""
+    """How long a request may take until its answer begins; by default longer where gateways are given longer."""
     max_body_bytes: Annotated[int, Field(ge=1024)] = 64 * 1024 * 1024
     log_level: str = "INFO"
 
@@ -262,6 +263,9 @@ class Settings(BaseSettings):
     @model_validator(mode="after")
     def _requests_outlive_gateways(self) -> Self:
         # A request that sends must hear what became of it before it is given up.
+        if "request_timeout_seconds" not in self.model_fields_set:
+            usual = self.request_timeout_seconds
+            self.request_timeout_seconds = max(usual, self.gateway_timeout_seconds + _AFTER_GATEWAY_SECONDS)
         if self.request_timeout_seconds <= self.gateway_timeout_seconds:
             raise ValueError("HUIYIN_REQUEST_TIMEOUT_SECONDS must be more than HUIYIN_GATEWAY_TIMEOUT_SECONDS")
         return self

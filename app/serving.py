@@ -1,4 +1,4 @@
-"""From a database that answers to a service that answers: migrations, the server, and what it tells its starter.
+"""From a database that answers to a service that answers: the server, and what it tells its starter.
 
 Apart from the command line because all of this is slow to import: ``app.__main__`` lets PostgreSQL start meanwhile.
 """
@@ -7,26 +7,21 @@ import asyncio
 import gc
 import math
 import socket
-import sys
 from collections.abc import Callable
-from typing import TextIO
 
-import asyncpg
 import structlog
 import uvicorn
 import uvloop
 from fastapi import FastAPI
 from pydantic import SecretStr
 
-from app import logs
 from app.config import Settings
 from app.errors import StartupError
 from app.main import create_app
-from app.models.revision import HEAD
-from app.repositories import migrations
-from app.repositories.database import OLDEST_SERVER, Database, plain_dsn
+from app.repositories.database import Database
 from app.routers.openapi import TITLE, VERSION
 from app.services.keys import KeyRing
+from app.upkeep import configure_logs, require_revision, say
 
 log = structlog.get_logger(__name__)
 
@@ -49,22 +44,6 @@ def run(settings: Settings, url: str, listeners: list[socket.socket], asked_to_s
     configure_logs(settings)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(_serve(settings, url, listeners, asked_to_stop))
-
-
-def migrate(settings: Settings, url: str) -> None:
-    """Bring the database to the newest revision and say so."""
-    configure_logs(settings)
-    asyncio.run(_migrate(url))
-
-
-async def _migrate(url: str) -> None:
-    database = opened(url)
-    try:
-        before = await _revision(database)
-        await _upgrade(database)
-    finally:
-        await database.close()
-    _say(f"The database is at revision {HEAD}" + (", as it was." if before == HEAD else f"; it was at {before}."))
 
 
 async def _serve(
@@ -100,74 +79,6 @@ def calm_collector() -> None:
     gc.set_threshold(10_000, 20, 20)
 
 
-async def require_revision(database: Database, *, is_ours: bool) -> None:
-    """Migrate the embedded database, which is ours alone; refuse to work on any other that is not current.
-
-    Raises:
-        StartupError: it cannot be reached, is not current and not ours, or could not be migrated.
-    """
-    revision = await _revision(database)
-    if revision == HEAD:
-        return
-    if is_ours:
-        await _upgrade(database)
-        return
-    state = "is empty" if revision is None else f"is at revision {revision}"
-    raise StartupError(
-        f"the database of DATABASE_URL {state}, and this version needs revision {HEAD}. Run `python -m app migrate` "
-        "with the same DATABASE_URL first; it is not done on start, as several services may share the database."
-    )
-
-
-async def _upgrade(database: Database) -> None:
-    try:
-        await migrations.upgrade(database)
-    except Exception as error:
-        log.exception("a migration failed")
-        raise StartupError(
-            f"the database could not be brought to revision {HEAD}, and nothing was changed; the log says why"
-        ) from error
-
-
-async def _revision(database: Database) -> str | None:
-    try:
-        major, told = await migrations.server_version(database)
-        if major < OLDEST_SERVER:
-            raise StartupError(f"the server of DATABASE_URL is PostgreSQL {told}; {OLDEST_SERVER} or newer is needed")
-        return await migrations.current_revision(database)
-    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
-        advice = ""
-        if "unsupported startup parameter" in str(error):
-            advice = ". Behind PgBouncer DATABASE_URL needs pooler=transaction"
-        reason = logs.mask(str(error) or type(error).__name__)
-        raise StartupError(f"the database of DATABASE_URL cannot be reached: {reason}{advice}") from error
-
-
-def opened(url: str) -> Database:
-    """Open a database for a command.
-
-    Raises:
-        StartupError: the URL is none of PostgreSQL's.
-    """
-    try:
-        plain_dsn(url)
-    except ValueError as error:
-        raise StartupError(str(error)) from error
-    return Database(url, pool_size=2)
-
-
-def configure_logs(settings: Settings, stream: TextIO | None = None) -> None:
-    """Send the logs of this process to a stream, stdout by default.
-
-    Raises:
-        StartupError: there is no such level.
-    """
-    try:
-        logs.configure(settings.log_level, stream)
-    except ValueError as error:
-        raise StartupError(f"HUIYIN_LOG_LEVEL: {error}") from None
-
-
 class _Server(uvicorn.Server):
     """Uvicorn as this service wants it, one process; tells where it listens once it does."""
 
@@ -194,7 +105,7 @@ class _Server(uvicorn.Server):
         """Start, then tell."""
         await super().startup(sockets)
         keys: KeyRing = self._app.state.keys
-        _say(_greeting(self._settings, self._port, has_keys=bool(self._settings.api_keys) or keys.has_any))
+        say(_greeting(self._settings, self._port, has_keys=bool(self._settings.api_keys) or keys.has_any))
         log.info("the service listens", host=self._settings.host, port=self._port, version=VERSION)
 
 
@@ -216,9 +127,3 @@ def _greeting(settings: Settings, port: int, *, has_keys: bool) -> str:
             lines.append(f"  It listens on {settings.host}, but will refuse every other machine until there are keys.")
     lines.append("  Stop with Ctrl-C.")
     return "\n".join(lines)
-
-
-def _say(text: str) -> None:
-    """Tell the person at the terminal; stdout is for the log."""
-    sys.stderr.write(f"{text}\n")
-    sys.stderr.flush()

@@ -33,9 +33,9 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("call_id", name=op.f("pk_call_intention")),
     )
     op.create_index(
-        "ix_call_intention_due_at",
+        "ix_call_intention_attempts_due_at",
         "call_intention",
-        ["due_at"],
+        ["attempts", "due_at"],
         unique=False,
         postgresql_where=sa.text("state = 'pending'"),
     )
@@ -342,6 +342,6 @@ def downgrade() -> None:
     )
     op.drop_table("call_notice")
     op.drop_index(
-        "ix_call_intention_due_at", table_name="call_intention", postgresql_where=sa.text("state = 'pending'")
+        "ix_call_intention_attempts_due_at", table_name="call_intention", postgresql_where=sa.text("state = 'pending'")
     )
     op.drop_table("call_intention")

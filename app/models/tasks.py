@@ -219,7 +219,7 @@ class CallIntention(Base):
     __table_args__ = (
         CheckConstraint("state IN ('pending', 'done', 'failed')", name="state"),
         CheckConstraint("level BETWEEN 1 AND 6", name="level"),
-        Index("ix_call_intention_due_at", "due_at", postgresql_where=text("state = 'pending'")),
+        Index("ix_call_intention_attempts_due_at", "attempts", "due_at", postgresql_where=text("state = 'pending'")),
     )
 
     call_id: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)

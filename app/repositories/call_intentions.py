@@ -34,7 +34,7 @@ _WRITE_LEVELS = """
 _CLAIM = """
     WITH due AS (
         SELECT call_id FROM call_intention
-        WHERE state = 'pending' AND due_at <= $1 AND (attempts > 0) = $4
+        WHERE state = 'pending' AND due_at <= $1 AND attempts = $4
         ORDER BY due_at LIMIT $3 FOR UPDATE SKIP LOCKED
     ), claimed AS (
         UPDATE call_intention i SET due_at = $2 FROM due WHERE i.call_id = due.call_id
@@ -97,7 +97,7 @@ async def claim(
     Rows ``call_id, config_id, phone, contact_id, conversations`` (null: erased), ``llm_type, phrases`` of the config
     (null where there is none).
     """
-    rows: Rows = await connection.fetch(_CLAIM, now, lease_end, limit, for_model)
+    rows: Rows = await connection.fetch(_CLAIM, now, lease_end, limit, int(for_model))
     return rows
 
 

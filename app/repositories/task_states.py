@@ -29,17 +29,18 @@ _MOVE = """
     RETURNING t.id
 """
 
+# With limits, so that each is a look into an index for each task, and never a join with all numbers.
 _IS_OVER = """
-    NOT EXISTS (SELECT FROM task_number n WHERE n.task_id = t.id AND n.due_at IS NOT NULL)
-    AND NOT EXISTS (SELECT FROM task_number n WHERE n.task_id = t.id AND n.state = 'calling')
-    AND EXISTS (SELECT FROM task_number n WHERE n.task_id = t.id)
+    (SELECT true FROM task_number n WHERE n.task_id = t.id AND n.due_at IS NOT NULL LIMIT 1) IS NULL
+    AND (SELECT true FROM task_number n WHERE n.task_id = t.id AND n.state = 'calling' LIMIT 1) IS NULL
+    AND (SELECT true FROM task_number n WHERE n.task_id = t.id LIMIT 1)
 """
 _OVER = f"SELECT t.id FROM call_task t WHERE t.due_at IS NOT NULL AND t.ended_at IS NULL AND {_IS_OVER} LIMIT $1"
 _LOCK = """
     SELECT id, end_action, maximumcall FROM call_task
     WHERE id = $1 AND due_at IS NOT NULL AND ended_at IS NULL FOR NO KEY UPDATE SKIP LOCKED
 """
-_IS_STILL_OVER = f"SELECT {_IS_OVER} FROM call_task t WHERE t.id = $1"
+_IS_STILL_OVER = f"SELECT coalesce({_IS_OVER}, false) FROM call_task t WHERE t.id = $1"
 _END = """
     UPDATE call_task
     SET ended_at = $2, updated_at = $2, status = CASE WHEN $3 THEN 1 ELSE status END,

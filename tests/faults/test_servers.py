@@ -11,7 +11,7 @@ import httpx2
 import pytest
 from sqlalchemy import text
 
-from app import serving
+from app import upkeep
 from app.errors import StartupError
 from app.repositories import migrations
 from app.repositories.database import Database, plain_dsn
@@ -86,11 +86,11 @@ async def test_migrations_and_a_follow_up_on_every_server(programs: Programs, ro
 
 
 async def test_a_server_that_is_too_old_is_told_at_start(server_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(serving, "OLDEST_SERVER", 99)
+    monkeypatch.setattr(upkeep, "OLDEST_SERVER", 99)
     database = Database(server_url, pool_size=2)
     try:
         with pytest.raises(StartupError, match=r"is PostgreSQL \d+.*; 99 or newer is needed"):
-            await serving._revision(database)
+            await upkeep.require_revision(database, is_ours=False)
     finally:
         await database.close()
 
@@ -153,7 +153,7 @@ async def test_tls_and_a_password_file(with_tls: Programs, certificates: Path, r
         }.items():
             database = Database(url, pool_size=2)
             with pytest.raises(StartupError, match=reason):
-                await serving._revision(database)
+                await upkeep.require_revision(database, is_ours=False)
             await database.close()
 
 
@@ -180,7 +180,7 @@ async def test_behind_pgbouncer_in_transaction_mode(room: Path) -> None:
         plain = f"postgresql://huiyin@127.0.0.1:{port}/postgres"
         refused = Database(plain, pool_size=2)
         with pytest.raises(StartupError, match="pooler=transaction"):
-            await serving._revision(refused)
+            await upkeep.require_revision(refused, is_ours=False)
         await refused.close()
         pooled = f"{plain}?pooler=transaction"
         await migrated(pooled)

@@ -24,7 +24,7 @@ from tests.outboundbot import OutboundBot
 from tests.tasks import add_numbers, add_task, add_world, phones, start
 
 LEFT = "SELECT count(*) FROM task_number WHERE state IN ('waiting', 'calling')"
-SLOTS = 30
+SLOTS = 50
 
 
 @dataclass(slots=True)
@@ -110,18 +110,18 @@ async def assert_all_is_told(connection: asyncpg.Connection, bot: OutboundBot, c
 
 async def test_one_of_two_replicas_is_killed_in_the_middle(database_url: str) -> None:
     """No number rings more often than its redials allow, no slot is used twice, the other one brings it to its end."""
-    count = 100
+    count = 120
     moment = random.randrange(40, 100)  # noqa: S311 - no secret
     async with (
-        OutboundBot(latency=0.1) as bot,
+        OutboundBot(latency=0.05) as bot,
         connected(database_url) as connection,
         connected(database_url) as hurrying,
         nobody_answers(bot, hurrying) as busiest,
     ):
         await plan(database_url, count)
         async with (
-            running_service(database_url, **variables(bot, CALL_CONCURRENCY="2")) as first,
-            running_service(database_url, **variables(bot, CALL_CONCURRENCY="2")),
+            running_service(database_url, **variables(bot, CALL_CONCURRENCY="4")) as first,
+            running_service(database_url, **variables(bot, CALL_CONCURRENCY="4")),
         ):
             await eventually(lambda: len(bot.assigned) >= moment and bot.at_once > 0)
             await first.kill()
@@ -135,7 +135,7 @@ async def test_every_replica_is_killed_once(database_url: str) -> None:
     count = 80
     moments = [random.randrange(low, low + 20) for low in (20, 80)]  # noqa: S311 - no secret
     async with (
-        OutboundBot(latency=0.1) as bot,
+        OutboundBot(latency=0.05) as bot,
         connected(database_url) as connection,
         connected(database_url) as hurrying,
         nobody_answers(bot, hurrying) as busiest,

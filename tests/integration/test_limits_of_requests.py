@@ -153,6 +153,9 @@ def test_a_request_is_given_more_time_than_a_gateway(monkeypatch: pytest.MonkeyP
     monkeypatch.setenv("HUIYIN_REQUEST_TIMEOUT_SECONDS", "10")
     with pytest.raises(ValidationError, match="HUIYIN_REQUEST_TIMEOUT_SECONDS must be more than"):
         Settings()
+    monkeypatch.delenv("HUIYIN_REQUEST_TIMEOUT_SECONDS")
+    assert Settings().request_timeout_seconds == 60
+    assert Settings(gateway_timeout_seconds=120, lease_seconds=240).request_timeout_seconds == 130
 
 
 @pytest.mark.parametrize(

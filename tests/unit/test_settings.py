@@ -97,3 +97,12 @@ def test_secrets_that_cannot_be_read_are_told_without_showing_any(
     with pytest.raises(StartupError, match=sentence) as caught:
         read({})
     assert "geheim" not in str(caught.value)
+
+
+def test_hosts_of_receivers_are_a_list(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HUIYIN_NOTIFY_HOSTS", "hooks.example.com, 10.0.0.7 ,")
+    assert Settings().notify_hosts == ("hooks.example.com", "10.0.0.7")
+    assert Settings().notify_private is False
+    monkeypatch.setenv("HUIYIN_ANALYST_URL", "api.example.com")
+    with pytest.raises(ValidationError, match="analyst_url"):
+        Settings()

@@ -14,6 +14,7 @@ from app.domain.dialing.gate import (
     refusals,
 )
 from app.domain.dialing.jobs import Named, Script, job_id, script_for, words_for
+from app.domain.dialing.numbers import is_dialable
 from app.domain.dialing.pace import Slowness, draw_of, pause_after, poll_after
 from app.domain.dialing.rounds import (
     MAX_FAULTS,
@@ -46,6 +47,7 @@ __all__ = [
     "decide",
     "draw_of",
     "fault_pause",
+    "is_dialable",
     "job_id",
     "pause_after",
     "poll_after",

@@ -17,6 +17,7 @@ from app.repositories import tasks as repository
 from app.services.agent.bridge_groups import BRIDGE_GROUPS
 from app.services.agent.dial_times import DIAL_TIMES
 from app.services.agent.lines import LINES
+from app.services.agent.notices import check_receiver
 from app.services.agent.outbound_groups import OUTBOUND_GROUPS
 from app.services.agent.owners import Owner, reading, writing
 from app.services.agent.rules import INTENTIONS, RECYCLE_RULES
@@ -90,6 +91,16 @@ class Tasks(Shelf[CallTask, TaskView]):
         async with reading(context, owner) as (session, account):
             total, rows = await repository.page(session, account.id, status, offset=offset, limit=limit)
             return total, await _views(session, rows)
+
+    async def create(self, context: Context, owner: Owner, given: Mapping[str, Any]) -> TaskView:
+        """Make a paused task."""
+        check_receiver(context, given.get("call_notify_url"))
+        return await super().create(context, owner, given)
+
+    async def change(self, context: Context, owner: Owner, item_id: str | int, given: Mapping[str, Any]) -> TaskView:
+        """Change a paused task."""
+        check_receiver(context, given.get("call_notify_url"))
+        return await super().change(context, owner, item_id, given)
 
     async def start(self, context: Context, owner: Owner, task_id: int, *, actor: str) -> TaskView:
         """Let a task be dialled, from its beginning of time on; one that is started already stays as it is.

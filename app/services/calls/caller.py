@@ -29,6 +29,7 @@ class Caller:
         self._desk = desk
         self._context = desk.context
         self._turns = polling.Turns()
+        self._writing = polling.Writing(desk)
         self._tasks: set[asyncio.Task[None]] = set()
         self._polls = 0
 
@@ -55,7 +56,7 @@ class Caller:
             placed = [row for row in own if row["placement"] == "placed"]
             doubtful = [row for row in own if row["placement"] != "placed"]
             for chunk in polling.chunks(placed):
-                self._start(polling.poll(self._desk, chunk), "poll", len(chunk))
+                self._start(polling.poll(self._desk, self._writing, chunk), "poll", len(chunk))
             if doubtful:
                 self._start(lookups.look_up(self._desk, doubtful), "look-up", len(doubtful))
             if foreign:
@@ -103,7 +104,8 @@ class Caller:
         if reserved:
             self._desk.placing += len(reserved)
             self._start(self._place(reserved), "placing", 0)
-        return True
+        # Else lines or keys are used up; a line that becomes free, and whatever becomes due, wakes this pass.
+        return len(keys) == room or len(reserved) < len(keys)
 
     async def _reserve(self, source: Source, lease_end: datetime, keys: Sequence[int]) -> list[Reserved]:
         async def work(connection: asyncpg.Connection) -> list[Reserved]:

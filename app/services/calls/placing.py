@@ -9,7 +9,9 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import partial
 from itertools import groupby
+from typing import TypeAlias
 
 import asyncpg
 import structlog
@@ -17,10 +19,11 @@ import structlog
 from app.domain.dialing import Reason, draw_of, poll_after
 from app.domain.dialing.gate import DAY
 from app.gateways.dialer import DialerError, NotPlaced, Placed, Placement, PlacementUnknown
+from app.gathering import Gathering
 from app.repositories import audit
 from app.repositories import calls as store
 from app.repositories.calls import Row
-from app.services.calls.desk import Desk
+from app.services.calls.desk import MOST_AT_ONCE, Desk
 from app.services.calls.foreign import is_id, storable
 from app.services.calls.refs import ref_of
 from app.services.calls.source import Release, Reserved
@@ -53,12 +56,20 @@ class Answered:
     """When a call that was not taken may be tried again."""
 
 
+_KeptBack: TypeAlias = dict[int, Withdrawn]
+_Outcomes: TypeAlias = list[tuple[Reserved, Placement | Withdrawn]]
+_Written: TypeAlias = tuple[dict[int, Answered], Sequence[Row]] | Exception
+
+
 async def place(desk: Desk, reserved: Sequence[Reserved]) -> dict[int, Answered]:
     """Ask the provider for calls whose rows are committed, write its answers and return them by call id.
 
     A call is missing from the answer where even writing failed; it is looked up at the end of its lease.
     """
-    parts = await asyncio.gather(*(_chunk(desk, chunk) for chunk in _chunks(reserved)), return_exceptions=True)
+    looking = Gathering(partial(_let_leave, desk), most=MOST_AT_ONCE, name="last looks")
+    writing = Gathering(partial(_write_all, desk), most=MOST_AT_ONCE, name="answers to placing")
+    chunks = _chunks(reserved)
+    parts = await asyncio.gather(*(_chunk(desk, chunk, looking, writing) for chunk in chunks), return_exceptions=True)
     found: dict[int, Answered] = {}
     for part in parts:
         if isinstance(part, BaseException):
@@ -78,35 +89,62 @@ def _chunks(reserved: Sequence[Reserved]) -> list[Sequence[Reserved]]:
     return [group[start : start + CHUNK] for group in groups for start in range(0, len(group), CHUNK)]
 
 
-async def _chunk(desk: Desk, reserved: Sequence[Reserved]) -> dict[int, Answered]:
+async def _chunk(
+    desk: Desk,
+    reserved: Sequence[Reserved],
+    looking: Gathering[Sequence[Reserved], _KeptBack],
+    writing: Gathering[_Outcomes, _Written],
+) -> dict[int, Answered]:
     async with desk.request():
         half = desk.lease / 2
-        kept_back = await _let_leave(desk, reserved, half)
+        kept_back = await looking(reserved)
         leaving = [item for item in reserved if item.call_id not in kept_back]
         placements = await _ask(desk, leaving, half) if leaving else []
-    outcomes: list[tuple[Reserved, Placement | Withdrawn]] = list(zip(leaving, placements, strict=True))
+    outcomes: _Outcomes = list(zip(leaving, placements, strict=True))
     outcomes += [(item, kept_back[item.call_id]) for item in reserved if item.call_id in kept_back]
     desk.learn(list(placements), desk.context.clock.now())
-    answered, unwanted = await patiently(
-        lambda: _write(desk, outcomes), "what became of calls could not be written yet"
-    )
+    written = await writing(outcomes)
+    if isinstance(written, Exception):
+        raise written
+    answered, unwanted = written
     await give_up(desk, unwanted)
     return answered
 
 
-async def _let_leave(desk: Desk, reserved: Sequence[Reserved], half: timedelta) -> dict[int, Withdrawn]:
-    """Mark reserved calls as leaving; returns, by call id, those that may not, and why."""
+async def _let_leave(desk: Desk, chunks: Sequence[Sequence[Reserved]]) -> list[_KeptBack]:
+    """Mark the calls of chunks that leave at this moment; tells, by call id, which may not, and why."""
+    reserved = [item for chunk in chunks for item in chunk]
     async with desk.context.database.connection() as connection:
         now = desk.context.clock.now()
         kept_back = {item.call_id: why for item in reserved if (why := _after_hours(item, now)) is not None}
         ids = [item.call_id for item in reserved if item.call_id not in kept_back]
-        leaving = await store.leave(connection, ids, created_after=now - half, now=now)
+        leaving = await store.leave(connection, ids, created_after=now - desk.lease / 2, now=now)
     for call_id in ids:
         if call_id not in leaving:
             kept_back[call_id] = Withdrawn()
         elif (reason := leaving[call_id]) is not None:
             kept_back[call_id] = Withdrawn(Reason(reason))
-    return kept_back
+    return [kept_back] * len(chunks)
+
+
+async def _write_all(desk: Desk, chunks: Sequence[_Outcomes]) -> list[_Written]:
+    """Write the answers to chunks in one transaction; where that is not possible, each chunk for itself."""
+    complaint = "what became of calls could not be written yet"
+    if len(chunks) > 1:
+        together = [outcome for chunk in chunks for outcome in chunk]
+        try:
+            answered, unwanted = await _write(desk, together)
+        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+            log.warning(complaint, error=repr(error))
+        else:
+            return [(answered, unwanted if place == 0 else ()) for place in range(len(chunks))]
+    written: list[_Written] = []
+    for chunk in chunks:
+        try:
+            written.append(await patiently(partial(_write, desk, chunk), complaint))
+        except Exception as error:  # noqa: BLE001 - raised by whoever waits for this chunk
+            written.append(error)
+    return written
 
 
 def _after_hours(item: Reserved, now: datetime) -> Withdrawn | None:
@@ -144,9 +182,7 @@ async def _give_up(desk: Desk, row: Row) -> None:
         log.info("a call was given up right after it was placed", call_id=row["id"], is_in_time=is_in_time)
 
 
-async def _write(
-    desk: Desk, outcomes: Sequence[tuple[Reserved, Placement | Withdrawn]]
-) -> tuple[dict[int, Answered], Sequence[Row]]:
+async def _write(desk: Desk, outcomes: _Outcomes) -> tuple[dict[int, Answered], Sequence[Row]]:
     """Write what became of calls; returns that, and which of them the provider is to give up."""
     now = desk.context.clock.now()
     scale = desk.dialer.time_scale

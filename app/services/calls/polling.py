@@ -11,6 +11,7 @@ import structlog
 from app.domain.calls import JobStatus
 from app.domain.dialing import draw_of, pause_after, poll_after
 from app.gateways.dialer import DialerError, Report, ThrottledError, Transcript
+from app.gathering import Gathering
 from app.repositories import call_polls as store
 from app.repositories.call_polls import Watermark
 from app.repositories.calls import Row
@@ -29,6 +30,8 @@ BEGINNING: Watermark = (datetime(1970, 1, 1, tzinfo=UTC), 0)
 MOST_EXTENSIONS = 4
 """How many times the watchdog's time a call may last at all: a line must come free even if a provider is mistaken."""
 FOREIGN_PAUSE = timedelta(minutes=10)
+LATE = timedelta(seconds=0.5)
+"""How far below the mark every claim looks: where a second is short, calls are due before they are committed."""
 
 
 @dataclass(slots=True)
@@ -43,7 +46,8 @@ async def claim(desk: Desk, turns: Turns, limit: int) -> Sequence[Row]:
     """Claim up to ``limit`` calls whose turn it is."""
     now = desk.context.clock.now()
     async with turns.lock, desk.context.database.connection() as connection:
-        rows = await store.claim(connection, now, turns.mark, limit, now + desk.lease)
+        since = turns.mark[0] if turns.mark == BEGINNING else turns.mark[0] - LATE
+        rows = await store.claim(connection, now, (since, 0), limit, now + desk.lease)
         if rows:
             newest: Watermark = max((row["next_poll_at"], row["id"]) for row in rows)
             turns.mark = max(turns.mark, newest)
@@ -58,7 +62,15 @@ def chunks(rows: Sequence[Row]) -> list[Sequence[Row]]:
     return [own[start : start + CHUNK] for own in by_instance.values() for start in range(0, len(own), CHUNK)]
 
 
-async def poll(desk: Desk, rows: Sequence[Row]) -> None:
+class Writing:
+    """What questions that are answered at the same time write together: one transaction instead of one for each."""
+
+    def __init__(self, desk: Desk) -> None:
+        self.progress = Gathering(partial(_write_progress, desk), most=CHUNK, name="progress of calls")
+        self.ends = Gathering(partial(_write_ends, desk), most=CHUNK, name="ends of calls")
+
+
+async def poll(desk: Desk, writing: Writing, rows: Sequence[Row]) -> None:
     """Ask about placed calls, write what is new, end those that are over."""
     try:
         async with desk.request():
@@ -68,13 +80,16 @@ async def poll(desk: Desk, rows: Sequence[Row]) -> None:
         return
     desk.slowness.answered(desk.context.clock.now())
     over = [row for row in rows if row["job_id"] in reports and reports[row["job_id"]].status.is_final]
-    await _write_progress(desk, rows, reports)
+    if len(over) < len(rows):
+        await writing.progress((rows, reports))
     if over:
-        await _end(desk, over)
+        await _end(desk, writing, over)
 
 
-async def _write_progress(desk: Desk, rows: Sequence[Row], reports: Mapping[str, Report]) -> None:
+async def _write_progress(desk: Desk, told: Sequence[tuple[Sequence[Row], Mapping[str, Report]]]) -> list[None]:
     now = desk.context.clock.now()
+    rows = [row for asked, _ in told for row in asked]
+    reports = {job_id: report for _, reported in told for job_id, report in reported.items()}
     going = [(row, reports[row["job_id"]]) for row in rows if row["job_id"] in reports]
     going = [(row, report) for row, report in going if not report.status.is_final]
     lost = [row for row in rows if row["job_id"] not in reports]
@@ -93,6 +108,7 @@ async def _write_progress(desk: Desk, rows: Sequence[Row], reports: Mapping[str,
         await store.keep(connection, _kept(desk, going, now))
         await store.write_progress(connection, now, [(row["id"], now + _wait(desk, row, it)) for row, it in going])
         await store.postpone(connection, [(row["id"], now + pause_after(row["failures"] + 1), 1) for row in lost])
+    return [None] * len(told)
 
 
 def _kept(desk: Desk, going: Sequence[tuple[Row, Report]], now: datetime) -> list[tuple[int, datetime]]:
@@ -122,18 +138,24 @@ def _wait(desk: Desk, row: Row, report: Report) -> timedelta:
     )
 
 
-async def _end(desk: Desk, rows: Sequence[Row]) -> None:
+async def _end(desk: Desk, writing: Writing, rows: Sequence[Row]) -> None:
     """Fetch what was said in calls that are over, once, and write it down."""
     said: dict[int, Said] = {}
     async with desk.context.database.connection() as connection:
         for source in desk.sources:
-            said |= await source.said(connection, [row for row in rows if source.key_of(row) is not None])
+            own = [row for row in rows if source.key_of(row) is not None]
+            said |= await source.said(connection, own) if own else {}
     fetched = await asyncio.gather(*(_fetch(desk, row, said.get(row["id"])) for row in rows))
     over = [Over(row["id"], found) for row, found in zip(rows, fetched, strict=True) if isinstance(found, Transcript)]
-    await one_by_one(over, partial(end_calls, desk))
+    await writing.ends(over)
     await _put_off(
         desk, [(row, found) for row, found in zip(rows, fetched, strict=True) if isinstance(found, DialerError)]
     )
+
+
+async def _write_ends(desk: Desk, parts: Sequence[Sequence[Over]]) -> list[None]:
+    await one_by_one([item for part in parts for item in part], partial(end_calls, desk))
+    return [None] * len(parts)
 
 
 async def _fetch(desk: Desk, row: Row, said: Said | None) -> Transcript | DialerError:

@@ -9,8 +9,8 @@ from datetime import datetime, timedelta
 
 import asyncpg
 
-from app.domain.dialing import Active, Facts, Reason, Refusal, Room, decide, job_id
-from app.domain.identifiers import IdentifierKind, stored_identifier
+from app.domain.dialing import Active, Facts, Reason, Refusal, Room, decide, is_dialable, job_id
+from app.domain.identifiers import Identifier, IdentifierKind, stored_identifier
 from app.gateways.dialer import Dial
 from app.repositories import audit, protection
 from app.repositories import calls as store
@@ -208,14 +208,17 @@ class _Situation:
         return Active(is_own=False, is_unknown=False) if item.phone in self._phones else None
 
 
+def _identifier_of(phone: str) -> Identifier:
+    """Return a number as the list has it; one that can be dialled is in that form already, and known to be."""
+    return Identifier(IdentifierKind.PHONE, phone) if is_dialable(phone) else stored_identifier("phone", phone)
+
+
 async def _protected(connection: asyncpg.Connection, wanted: Sequence[Wanted]) -> list[bool]:
     """Tell for each call whether its person, or anything that the person or the number is known under, is protected."""
     contact_ids = {item.subject.contact_id for item in wanted if item.subject.contact_id is not None}
-    owned = await protection.identifiers_of(connection, contact_ids)
-    flagged = await protection.flagged(connection, contact_ids)
-    dialled = {
-        item.phone: stored_identifier(IdentifierKind.PHONE, item.phone) for item in wanted if item.phone is not None
-    }
+    owned = await protection.identifiers_of(connection, contact_ids) if contact_ids else []
+    flagged = await protection.flagged(connection, contact_ids) if contact_ids else set()
+    dialled = {item.phone: _identifier_of(item.phone) for item in wanted if item.phone is not None}
     covered = await protection.covered(connection, [*(item.identifier for item in owned), *dialled.values()])
     people = flagged | {item.contact_id for item in owned if item.identifier in covered}
     return [

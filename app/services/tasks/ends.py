@@ -16,7 +16,7 @@ from app.repositories.calls import Row
 from app.repositories.task_states import Move
 from app.services.calls.desk import Desk
 from app.services.calls.hours import Hours
-from app.services.tasks.hours import hours_of
+from app.services.tasks.hours import hours_of, load_hours
 from app.services.transactions import in_transaction
 
 RUNNING, WAITING, PAUSED = 2, 3, 1
@@ -31,8 +31,8 @@ async def move_on(desk: Desk, *, with_resting: bool) -> None:
     now = desk.context.clock.now()
     async with desk.context.database.connection() as connection:
         rows = await store.started(connection, now, with_resting=with_resting)
-        hours = await Hours.load(connection, desk.context.settings, desk.dialer) if rows else None
-    moves = [move for row in rows if hours is not None and (move := _move(row, hours, now)) is not None]
+        hours = await load_hours(connection, desk, rows)
+    moves = [move for row in rows if (move := _move(row, hours, now)) is not None]
     if not moves:
         return
 

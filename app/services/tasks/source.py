@@ -22,12 +22,14 @@ from app.services.calls.reserve import reserve
 from app.services.calls.source import Ended, Refused, Release, Reserved, Said, Verdict
 from app.services.tasks.ends import end_those_that_are_over, move_on
 from app.services.tasks.following import finish
-from app.services.tasks.hours import hours_of
+from app.services.tasks.hours import hours_of, load_hours
 from app.services.tasks.wanted import said_of, wanted_of
 
 SCHEDULER = "scheduler"
 SOON = timedelta(seconds=1)
 """When a number is looked at again whose line was taken by somebody else in the last moment."""
+LOOK_AT_DUE = timedelta(seconds=1)
+"""How often it is looked which tasks are to run, rest or end, however often lines become free meanwhile."""
 LOOK_AT_ALL = timedelta(minutes=1)
 """How often tasks are looked at whose hours have not come: somebody may have changed the hours."""
 
@@ -38,6 +40,7 @@ class TaskSource:
     def __init__(self) -> None:
         self._turn = 0
         self._looked_at: datetime | None = None
+        self._looked_at_all: datetime | None = None
 
     def key_of(self, call: Row) -> int | None:
         """Return the number of a call."""
@@ -45,13 +48,16 @@ class TaskSource:
         return number_id
 
     async def prepare(self, desk: Desk) -> None:
-        """Let tasks run, rest and end."""
+        """Let tasks run, rest and end; whether one is open now, every claim sees itself."""
         now = desk.context.clock.now()
-        looks_at_all = self._looked_at is None or not self._looked_at <= now < self._looked_at + LOOK_AT_ALL
+        if _is_within(self._looked_at, now, LOOK_AT_DUE):
+            return
+        looks_at_all = not _is_within(self._looked_at_all, now, LOOK_AT_ALL)
         await move_on(desk, with_resting=looks_at_all)
-        if looks_at_all:
-            self._looked_at = now
         await end_those_that_are_over(desk)
+        self._looked_at = now
+        if looks_at_all:
+            self._looked_at_all = now
 
     async def claim(
         self, connection: asyncpg.Connection, desk: Desk, now: datetime, room: int, lease_end: datetime
@@ -60,7 +66,7 @@ class TaskSource:
         tasks = await store.running(connection, now)
         if not tasks:
             return []
-        hours = await Hours.load(connection, desk.context.settings, desk.dialer)
+        hours = await load_hours(connection, desk, tasks)
         dialling = [task for task in tasks if _is_open(task, hours, now) and task["active"] < task["maximumcall"]]
         lines = {task["id"]: task["lines"] or list(dict.fromkeys(task["script_lines"])) for task in dialling}
         free = await calls_store.free_lines(connection, {line for own in lines.values() for line in own}, now)
@@ -118,6 +124,10 @@ class TaskSource:
         """Put together once more what calls were placed with; nothing for numbers that were erased."""
         numbers = await store.names(connection, {row["number_id"] for row in calls})
         return {row["id"]: said_of(numbers[row["number_id"]]) for row in calls if row["number_id"] in numbers}
+
+
+def _is_within(last: datetime | None, now: datetime, pause: timedelta) -> bool:
+    return last is not None and last <= now < last + pause
 
 
 def _is_open(task: Row, hours: Hours, now: datetime) -> bool:

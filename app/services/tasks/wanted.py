@@ -14,7 +14,7 @@ from app.services.calls.desk import Desk
 from app.services.calls.hours import Hours
 from app.services.calls.source import Said, Subject, TaskLines, Wanted
 from app.services.tasks.ends import PAUSED
-from app.services.tasks.hours import hours_of
+from app.services.tasks.hours import hours_of, load_hours
 
 CALL_TYPE = "task"
 _BUSY_PAUSE = timedelta(minutes=1)
@@ -29,7 +29,7 @@ async def wanted_of(
     """Return the calls that locked numbers stand for, in their order; ``tasks``: theirs, locked too."""
     own_groups = {number["group_id"] for number in numbers if number["group_id"] is not None}
     groups = await store.groups(connection, own_groups | {group for task in tasks.values() for group in _groups(task)})
-    hours = await Hours.load(connection, desk.context.settings, desk.dialer)
+    hours = await load_hours(connection, desk, tasks.values())
     rules = {task_id: _rules(task, desk, hours) for task_id, task in tasks.items()}
     lines = {task_id: _all_lines(task, groups) for task_id, task in tasks.items()}
     wanted = []

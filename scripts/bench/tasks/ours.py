@@ -15,7 +15,7 @@ from app.serving import calm_collector
 from scripts.bench.dispatch.worker import Work, serve
 from scripts.bench.tasks.watching import all_done, watch
 
-SWEEP_EVERY = 10
+SWEEP_EVERY = 100
 
 
 async def prepare(options: dict[str, Any]) -> Work:

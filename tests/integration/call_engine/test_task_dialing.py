@@ -10,18 +10,15 @@ from fastapi import FastAPI
 
 from app.clock import ManualClock
 from app.config import Settings
-from app.gateways.dialer import NotPlaced, PlacementUnknown
 from app.main import create_app
 from app.repositories.database import Database
 from app.services.calls.caller import Caller
 from tests.agent import add_group, add_line
 from tests.calls import NO_ANSWER, REACHED, ScriptedDialer, call, pass_time
 from tests.cases import make_case, party
-from tests.integration.call_engine.helpers import LEASE, waiting_behind_requests
+from tests.integration.call_engine.helpers import LEASE
 from tests.people import rows, value
-from tests.tasks import add_numbers, add_task, add_world, numbers, phones, residue, start, stop, the_task
-
-SECOND = timedelta(seconds=1)
+from tests.tasks import add_numbers, add_task, add_world, numbers, phones, residue, start, the_task
 
 
 async def test_a_number_is_dialled_with_its_script_and_words(
@@ -245,6 +242,39 @@ async def test_maximumcall_holds_over_scripts_with_lines_of_their_own(
         }
 
 
+async def test_who_reserves_for_a_task_holds_all_its_lines(
+    app: FastAPI, client: httpx2.AsyncClient, clock: ManualClock, database: Database
+) -> None:
+    """Two reservations at the same moment, each for numbers that go over another line."""
+    world = await add_world(client)
+    other_line = await add_line(client)
+    other = await add_group(client, caller_lines=[other_line])
+    task = await add_task(database, world, lines=(), scripts={world.group: 1, other["id"]: 1}, maximumcall=3)
+    await add_numbers(database, task, phones(6))
+    async with database.connection() as connection:
+        await connection.execute(
+            "UPDATE task_number SET group_id = CASE WHEN id % 2 = 0 THEN $1::bigint ELSE $2::bigint END",
+            world.group,
+            other["id"],
+        )
+    await start(database, task, clock.now())
+    lease_end = clock.now() + LEASE
+    async with database.connection() as connection:
+        await connection.execute("UPDATE task_number SET due_at = $1", lease_end)
+    own = [[row["id"] for row in await numbers(database, task) if row["id"] % 2 == rest] for rest in range(2)]
+    desk = app.state.desk
+    source = desk.sources[1]
+    async with database.transaction() as second:
+        async with database.transaction() as first:
+            assert len(await source.reserve(first, desk, own[0], lease_end, clock.now())) == 3
+            reserving = asyncio.create_task(source.reserve(second, desk, own[1], lease_end, clock.now()))
+            async with asyncio.timeout(60):
+                while not await first.fetchval("SELECT count(*) FROM pg_locks WHERE NOT granted"):  # noqa: ASYNC110
+                    await asyncio.sleep(0.01)
+        assert await reserving == []
+    assert {row["reason"] for row in await numbers(database, task)} == {None, "no_line"}
+
+
 async def test_scripts_by_weight_stay_with_their_number(
     client: httpx2.AsyncClient, dialer: ScriptedDialer, caller: Caller, clock: ManualClock, database: Database
 ) -> None:
@@ -320,218 +350,3 @@ async def test_held_slots_are_nobodys(
     await start(database, task, clock.now())
     await caller.drain()
     assert len(dialer.dials) == 2
-
-
-async def test_a_stop_withdraws_what_has_not_left_and_lets_calls_go_on(
-    app: FastAPI,
-    client: httpx2.AsyncClient,
-    dialer: ScriptedDialer,
-    caller: Caller,
-    clock: ManualClock,
-    database: Database,
-) -> None:
-    world = await add_world(client, call_line=2)
-    task = await add_task(database, world)
-    await add_numbers(database, task, phones(4))
-    await start(database, task, clock.now())
-    await caller.drain()
-    assert len(dialer.dials) == 2
-    dialer.fates[phones(1)[0]] = REACHED
-    clock.advance(timedelta(seconds=5))
-    async with waiting_behind_requests(app, database, 1, caller):
-        await stop(database, task)
-    await caller.idle()
-    assert len(dialer.dials) == 2, "the third was reserved and never left"
-    third = (await numbers(database, task))[2]
-    assert (third["state"], third["reason"]) == ("waiting", "task_paused")
-    dialer.fates[phones(2)[1]] = REACHED
-    await pass_time(caller, clock, 60)
-    assert [row["state"] for row in await numbers(database, task)] == ["done", "done", "waiting", "waiting"]
-    assert len(dialer.dials) == 2
-    assert await value(database, "SELECT count(*) FROM outbound_call WHERE ended_at IS NULL") == 0
-    await start(database, task, clock.now())
-    await pass_time(caller, clock, 10)
-    assert [dial.phone for dial in dialer.dials] == phones(4)
-
-
-@pytest.mark.parametrize("change", ["listed", "erased", "deleted", "late"])
-async def test_what_changed_after_the_reservation_still_counts(
-    change: str,
-    app: FastAPI,
-    client: httpx2.AsyncClient,
-    dialer: ScriptedDialer,
-    caller: Caller,
-    clock: ManualClock,
-    database: Database,
-) -> None:
-    phone = phones(1)[0]
-    contact = (await client.post("/api/contacts", json={"name": "林小满", "phone": phone})).json()["id"]
-    world = await add_world(client)
-    task = await add_task(database, world)
-    await add_numbers(database, task, [phone])
-    await start(database, task, clock.now())
-    async with waiting_behind_requests(app, database, 1, caller):
-        match change:
-            case "listed":
-                body = {"identifiers": [{"kind": "phone", "value": phone}]}
-                assert (await client.post("/api/do-not-contact", json=body)).status_code < 300
-            case "erased":
-                assert (await client.delete(f"/api/contacts/{contact}")).status_code < 300
-            case "deleted":
-                await stop(database, task)
-                async with database.connection() as connection:
-                    await connection.execute("UPDATE call_task SET deleted_at = now() WHERE id = $1", task)
-            case _:
-                clock.advance(LEASE / 2)
-    await caller.idle()
-    assert dialer.dials == []
-    expected = {
-        "listed": ("refused", "do_not_contact"),
-        "erased": ("refused", "erased"),
-        "deleted": ("refused", "task_deleted"),
-        "late": ("waiting", None),
-    }
-    (number,) = await numbers(database, task)
-    assert (number["state"], number["reason"]) == expected[change]
-    await pass_time(caller, clock, 60)
-    assert len(dialer.dials) == (change == "late")
-
-
-async def test_nobody_on_the_list_is_dialled_and_the_rest_is_not_held_up(
-    client: httpx2.AsyncClient, dialer: ScriptedDialer, caller: Caller, clock: ManualClock, database: Database
-) -> None:
-    world = await add_world(client, call_line=2)
-    contact = await client.post("/api/contacts", json={"name": "何雨晴", "phone": phones(1)[0]})
-    await client.post(f"/api/contacts/{contact.json()['id']}/do-not-contact")
-    listed = [{"kind": "phone", "value": phone} for phone in phones(40)[1:]]
-    assert (await client.post("/api/do-not-contact", json={"identifiers": listed})).status_code < 300
-    task = await add_task(database, world)
-    await add_numbers(database, task, [*phones(40), "+86110", *phones(1, 77)])
-    await start(database, task, clock.now())
-    await caller.drain()
-    assert [dial.phone for dial in dialer.dials] == phones(1, 77), "all in one pass"
-    states = [(row["state"], row["reason"]) for row in await numbers(database, task)]
-    assert states == [*[("refused", "do_not_contact")] * 40, ("refused", "undialable_number"), ("calling", None)]
-    trail = await rows(database, "SELECT reason FROM audit_entry WHERE action = 'no_call'")
-    assert len(trail) == 41
-
-
-async def test_the_cap_of_a_number_is_shared_with_mediation_calls_and_only_delays(
-    client: httpx2.AsyncClient, dialer: ScriptedDialer, caller: Caller, clock: ManualClock, database: Database
-) -> None:
-    world = await add_world(client)
-    phone = "+8613812340001"
-    dialer.fates[phone] = NO_ANSWER
-    case = await make_case(client, parties=[party("a", phone=phone)])
-    first = clock.now()
-    await call(client, case, auto=1, person="a")
-    await pass_time(caller, clock, 600, step=60)
-    fields: dict[str, Any] = {"redial_interval": 10, "redial_max_times": 9, "redial_statuses": [4]}
-    task = await add_task(database, world, **fields)
-    await add_numbers(database, task, [phone])
-    await start(database, task, clock.now())
-    await pass_time(caller, clock, 3 * 3600, step=60)
-    assert len(dialer.dials) == 5, "one for the mediation, four for the task"
-    (number,) = await numbers(database, task)
-    assert (number["state"], number["reason"]) == ("waiting", "daily_cap")
-    assert number["due_at"] == number["reason_until"] == first + timedelta(hours=24)
-    await pass_time(caller, clock, (first + timedelta(hours=24) - clock.now()).total_seconds() - 60, step=1800)
-    assert len(dialer.dials) == 5
-    await pass_time(caller, clock, 120, step=30)
-    assert len(dialer.dials) == 6
-
-
-async def test_a_number_that_is_called_elsewhere_waits(
-    client: httpx2.AsyncClient, dialer: ScriptedDialer, caller: Caller, clock: ManualClock, database: Database
-) -> None:
-    world = await add_world(client)
-    phone = "+8613812340001"
-    await call(client, await make_case(client, parties=[party("a", phone=phone)]), auto=1, person="a")
-    task = await add_task(database, world)
-    await add_numbers(database, task, [phone])
-    await add_numbers(database, task, [phone], is_repeat=True)
-    await start(database, task, clock.now())
-    await caller.drain()
-    assert [(row["state"], row["reason"]) for row in await numbers(database, task)] == [
-        ("waiting", "active_number")
-    ] * 2
-    assert len(dialer.dials) == 1
-    dialer.fates[phone] = REACHED
-    await pass_time(caller, clock, 150, step=10)
-    assert [row["state"] for row in await numbers(database, task)] == ["done", "done"]
-    assert len(dialer.dials) == 3
-
-
-async def test_a_provider_that_is_away_is_tried_again_without_counting(
-    client: httpx2.AsyncClient, dialer: ScriptedDialer, caller: Caller, clock: ManualClock, database: Database
-) -> None:
-    world = await add_world(client)
-    task = await add_task(database, world)
-    await add_numbers(database, task, phones(6))
-    dialer.placements.extend([NotPlaced("connection refused")] * 8)
-    for phone in phones(6):
-        dialer.fates[phone] = REACHED
-    await start(database, task, clock.now())
-    await pass_time(caller, clock, 5)
-    told = await numbers(database, task)
-    assert {(row["state"], row["reason"]) for row in told} <= {("waiting", "provider_away"), ("calling", None)}
-    await pass_time(caller, clock, 600, step=5)
-    told = await numbers(database, task)
-    assert {(row["state"], row["calls"], row["failures"], row["number_status"]) for row in told} == {("done", 1, 0, 1)}
-    assert await value(database, "SELECT count(*) FROM outbound_call WHERE placement = 'placed'") == 6
-    assert await value(database, "SELECT count(*) FROM outbound_call WHERE placement <> 'placed' AND is_counted") == 0
-
-
-async def test_what_the_provider_refuses_for_good_is_refused(
-    client: httpx2.AsyncClient, dialer: ScriptedDialer, caller: Caller, clock: ManualClock, database: Database
-) -> None:
-    world = await add_world(client)
-    task = await add_task(database, world)
-    await add_numbers(database, task, phones(1))
-    dialer.placements.append(NotPlaced("no such script", is_final=True))
-    await start(database, task, clock.now())
-    await pass_time(caller, clock, 60)
-    (number,) = await numbers(database, task)
-    assert (number["state"], number["reason"], len(dialer.dials)) == ("refused", "provider_refused", 1)
-
-
-async def test_a_call_of_which_nobody_knows_is_never_dialled_again_by_itself(
-    client: httpx2.AsyncClient, dialer: ScriptedDialer, caller: Caller, clock: ManualClock, database: Database
-) -> None:
-    world = await add_world(client)
-    task = await add_task(database, world, redial_max_times=9, redial_statuses=[0, 4], redial_interval=1)
-    await add_numbers(database, task, phones(2))
-    dialer.placements.extend([PlacementUnknown("cut"), PlacementUnknown("cut")])
-    dialer.on_place = lambda dial: (
-        dialer.known.__setitem__(dial.job_id, dial) if dial.phone == phones(1)[0] and not dialer.known else None
-    )
-    dialer.fates[phones(1)[0]] = REACHED
-    await start(database, task, clock.now())
-    await pass_time(caller, clock, 3600, step=20)
-    assert len(dialer.dials) == 2
-    found, lost = await numbers(database, task)
-    assert (found["state"], found["number_status"], found["reason"]) == ("done", 1, None)
-    assert (lost["state"], lost["number_status"], lost["reason"], lost["calls"]) == ("done", 0, "call_unknown", 1)
-
-
-async def test_a_claim_of_a_process_that_died_comes_back(
-    app: FastAPI,
-    client: httpx2.AsyncClient,
-    dialer: ScriptedDialer,
-    caller: Caller,
-    clock: ManualClock,
-    database: Database,
-) -> None:
-    world = await add_world(client)
-    task = await add_task(database, world)
-    await add_numbers(database, task, phones(3))
-    await start(database, task, clock.now())
-    source = app.state.desk.sources[1]
-    async with database.connection() as connection:
-        claimed = await source.claim(connection, app.state.desk, clock.now(), 9, clock.now() + LEASE)
-        assert len(claimed) == 3
-        assert await source.claim(connection, app.state.desk, clock.now(), 9, clock.now() + LEASE) == []
-    await pass_time(caller, clock, LEASE.total_seconds() - 10)
-    assert dialer.dials == []
-    await pass_time(caller, clock, 20)
-    assert len(dialer.dials) == 3

@@ -6,6 +6,7 @@ from typing import Any
 
 import httpx2
 import pytest
+from fastapi import FastAPI
 
 from app.clock import ManualClock
 from app.domain.calls import Action, JobStatus, Speaker, TaskStatus
@@ -286,7 +287,12 @@ async def test_seats_take_their_share(
 
 
 async def test_seats_are_counted_evenly_by_two_processes_at_once(
-    client: httpx2.AsyncClient, app: Any, dialer: ScriptedDialer, caller: Caller, clock: ManualClock, database: Database
+    client: httpx2.AsyncClient,
+    app: FastAPI,
+    dialer: ScriptedDialer,
+    caller: Caller,
+    clock: ManualClock,
+    database: Database,
 ) -> None:
     world = await add_world(client, call_line=60)
     seats = [await add_seat(client) for _ in range(3)]
@@ -305,6 +311,36 @@ async def test_seats_are_counted_evenly_by_two_processes_at_once(
     await asyncio.gather(*(end_calls(app.state.desk, over[place::4]) for place in range(4)))
     talks = [row["talks"] for row in await rows(database, "SELECT talks FROM bridge_group_seat")]
     assert talks == [20, 20, 20]
+
+
+async def test_a_seat_is_chosen_behind_the_rows_of_the_seats(
+    client: httpx2.AsyncClient,
+    app: FastAPI,
+    dialer: ScriptedDialer,
+    caller: Caller,
+    clock: ManualClock,
+    database: Database,
+) -> None:
+    """Whoever chooses waits for whoever is choosing, and counts what they gave."""
+    world = await add_world(client)
+    seats = [await add_seat(client) for _ in range(2)]
+    group = await post(client, "/u-1/bridge-group", name="转", strategy=1, customer_service=seats)
+    task = await add_task(database, world, bridge_group_id=group["id"])
+    await add_numbers(database, task, [PHONE])
+    await start(database, task, clock.now())
+    await caller.drain()
+    call_id = await value(database, "SELECT id FROM outbound_call")
+    dialer.fates[PHONE] = asks_for_a_person(TaskStatus.SUCCEEDED_TRANSFER_BY_INTENT, transfers=True)
+    async with database.transaction() as connection:
+        await connection.execute("UPDATE bridge_group_seat SET talks = talks + 1 WHERE seat_id = $1", seats[0])
+        ending = asyncio.create_task(end_calls(app.state.desk, [Over(call_id, dialer.fates[PHONE])]))
+        async with asyncio.timeout(60):
+            while not await connection.fetchval("SELECT count(*) FROM pg_locks WHERE NOT granted"):  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
+    await ending
+    assert await value(database, "SELECT seat_id FROM outbound_call") == seats[1]
+    talks = await rows(database, "SELECT talks FROM bridge_group_seat ORDER BY seat_id")
+    assert [row["talks"] for row in talks] == [1, 1]
 
 
 async def test_what_follows_is_told_on(

@@ -9,6 +9,7 @@ import pytest
 from app.clock import ManualClock
 from app.config import Settings
 from app.main import create_app
+from app.repositories import task_states
 from app.repositories.database import Database
 from app.services.calls.caller import Caller
 from app.services.tasks.ends import end_those_that_are_over
@@ -119,6 +120,12 @@ async def test_hours_that_are_changed_hold_at_once_for_who_runs_and_soon_for_who
     assert dialled > 0
     ranges["end_time"] = "12:00"
     assert (await client.put(path, json={"content": content})).status_code == 200
+    await stop(database, task)
+    async with database.connection() as connection:
+        await connection.execute("UPDATE call_task SET maximumcall = 9")
+    await start(database, task, clock.now())
+    await caller.drain()
+    assert {row["reason"] for row in await numbers(database, task)} == {None}, "nobody was even looked at"
     await pass_time(caller, clock, 70, step=10)
     assert len(dialer.dials) == dialled
     assert await state(database, task) == (3, NINE, None)
@@ -130,10 +137,14 @@ async def test_hours_that_are_gone_mean_no_call(
     world = await add_world(client)
     task = await task_with(database, world, clock, dialer, dial_time_id=4711)
     broken = await task_with(database, world, clock, dialer, holidays=["soon"])
+    hours = await add_hours(client, world, ("0:00", "24:00"))
+    empty = await task_with(database, world, clock, dialer, dial_time_id=hours)
+    async with database.connection() as connection:
+        await connection.execute("UPDATE dial_time_group SET content = '[]' WHERE id = $1", hours)
     begin = clock.now()
     await pass_time(caller, clock, 3600, step=60)
     assert dialer.dials == []
-    for each in (task, broken):
+    for each in (task, broken, empty):
         status, due_at, _ = await state(database, each)
         assert status == 3
         assert due_at is not None
@@ -296,6 +307,8 @@ async def test_a_task_that_somebody_keeps_ends_at_the_next_look(
     assert (await state(database, task))[0] == 2
     await end_those_that_are_over(app.state.desk)
     assert (await state(database, task))[0] == 2
+    async with database.transaction() as connection:
+        assert await task_states.lock_over(connection, task) is None, "seen once more behind the lock"
 
 
 async def test_an_erased_person_is_in_no_task_any_more(

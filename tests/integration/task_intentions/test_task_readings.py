@@ -10,6 +10,7 @@ from fastapi import FastAPI
 from app.clock import ManualClock
 from app.domain.calls import NumberStatus
 from app.repositories.database import Database
+from app.services.agent import intentions
 from app.services.agent.intentions import TalkReader
 from tests.agent import AGENT
 from tests.cases import add_call
@@ -169,3 +170,35 @@ async def test_a_call_of_no_task_has_no_part_in_this(
     await add_call(database, clock.now(), conversations=said(clock.now(), "您好", "别再打了"))
     await read(reader)
     assert await value(database, "SELECT count(*) FROM call_intention") == 0
+
+
+async def test_refusals_and_everybody_who_writes_about_people_do_not_block_each_other(
+    client: httpx2.AsyncClient,
+    app: FastAPI,
+    database: Database,
+    clock: ManualClock,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Many readers, the same people in other hands, erasures: whoever refused is protected, nobody gets an error."""
+    calls = await talks(database, clock, *[("您好", "别再打了")] * 24)
+    people = [await add_contact(client, phone=call["phone"], user_id=f"p-{call['id']}") for call in calls]
+    # In small pieces, so that several transactions protect at a time.
+    monkeypatch.setattr(intentions, "BATCH", 3)
+    readers = [TalkReader(app.state.context, None) for _ in range(4)]
+    listed = [{"kind": "phone", "value": call["phone"]} for call in reversed(calls)]
+    answers = await asyncio.gather(
+        *(reader.read_new() for reader in readers),
+        *(
+            client.post("/api/do-not-contact", json={"identifiers": listed[place : place + 6]})
+            for place in range(0, 24, 6)
+        ),
+        *(client.put(f"/api/contacts/{person}", json={"note": "忙"}) for person in people[:8]),
+        *(client.delete(f"/api/contacts/{person}") for person in people[20:]),
+    )
+    statuses = {answer.status_code for answer in answers if answer is not None}
+    assert statuses <= {200, 201, 204}, statuses
+    assert await value(database, "SELECT count(*) FROM call_intention WHERE state = 'pending'") == 0
+    assert await value(database, "SELECT count(*) FROM contact WHERE NOT do_not_contact") == 0
+    for call in calls:
+        answer = await client.post("/api/contacts", json={"phone": call["phone"], "user_id": f"new-{call['id']}"})
+        assert answer.json()["do_not_contact"] is True, "whoever comes back under the number is protected too"

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from app.domain.calls import Action, NumberStatus, Speaker, TaskStatus, outcome_of
+from app.domain.calls import Action, NumberStatus, Speaker, TaskStatus, asks_for_person, outcome_of
 from app.domain.dialing import Active, Facts, Reason, Room, Rules, refusals
 from app.domain.identifiers import masked_phone, national_phone
 
@@ -105,3 +105,20 @@ def test_everything_that_stands_in_the_way_is_told_in_its_order() -> None:
     ]
     unread = Rules(opens_at=None, interval=timedelta(minutes=30), max_rounds=3, daily_cap=5)
     assert Reason.NO_WINDOW in {refusal.reason for refusal in refusals(facts, unread, Room(0, now), now)}
+
+
+@pytest.mark.parametrize(
+    ("status", "actions", "asks"),
+    [
+        (TaskStatus.SUCCEEDED_TRANSFER_BY_INTENT, [], True),
+        (TaskStatus.SUCCEEDED_TRANSFER_AFTER_NO_ANSWER, TALK, True),
+        (TaskStatus.SUCCEEDED_FINISH, [*TALK, (Speaker.ROBOT, Action.TRANSFER_TO_AGENT)], True),
+        (TaskStatus.SUCCEEDED_FINISH, [*TALK, (Speaker.ROBOT, Action.TRANSFER_TO_IVR)], False),
+        (TaskStatus.SUCCEEDED_FINISH, TALK, False),
+        (None, [], False),
+    ],
+)
+def test_talks_that_ask_for_a_person(
+    status: TaskStatus | None, actions: list[tuple[Speaker, Action]], asks: bool
+) -> None:
+    assert asks_for_person(status, actions) == asks

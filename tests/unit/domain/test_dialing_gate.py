@@ -7,8 +7,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from app.domain.dialing import TEXTS, Active, Facts, Reason, Refusal, Room, Rules, decide, refusals
-from app.domain.dialing.numbers import is_dialable
+from app.domain.dialing import TEXTS, Active, Facts, Reason, Refusal, Room, Rules, decide, is_dialable, refusals
+from app.domain.identifiers import Identifier, IdentifierKind, stored_identifier
 from app.domain.windows import Window
 
 NOW = datetime(2026, 3, 5, 2, 30, tzinfo=UTC)
@@ -193,3 +193,11 @@ def test_active_calls(active: Active, reason: Reason) -> None:
 def test_every_reason_has_a_text_without_a_number_of_a_person() -> None:
     assert set(TEXTS) == set(Reason)
     assert all(len(reason) <= 32 for reason in Reason)
+
+
+@pytest.mark.parametrize(
+    "phone", ["+8613800000001", "+862168888888", "+85291234567", "+14155552671", "+4915123456789", "+442079460958"]
+)
+def test_a_number_that_can_be_dialled_is_in_the_form_in_which_the_list_has_it(phone: str) -> None:
+    assert is_dialable(phone)
+    assert stored_identifier("phone", phone) == Identifier(IdentifierKind.PHONE, phone)

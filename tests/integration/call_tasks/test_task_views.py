@@ -182,3 +182,16 @@ async def test_a_sub_account_has_its_own_tasks(client: httpx2.AsyncClient) -> No
             assert (answer.status_code, answer.json()["code"]) == (404, 404), (method, path)
         answer = await client.post(f"{TASK}/{task['id']}/number/import", params=query, content=b"13900009001")
         assert answer.status_code == 404
+
+
+@pytest.mark.parametrize("url", ["http://127.0.0.1:9/hook", "http://10.0.0.7/hook", "http://[::ffff:10.0.0.7]/"])
+async def test_notices_are_not_sent_into_the_services_own_network(client: httpx2.AsyncClient, url: str) -> None:
+    """Unless a setting allows it; told when the task is written, not when the first notice is lost."""
+    group = await add_group(client)
+    body = {"name": "回访", "destination_extension": group["id"], "call_notify_url": url}
+    answer = await client.post(f"{AGENT}/u-1/task", json=body)
+    assert (answer.status_code, answer.json()["code"]) == (422, 422)
+    assert answer.json()["message"].startswith("call_notify_url:")
+    task = await post(client, "/u-1/task", **(body | {"call_notify_url": None}))
+    answer = await client.put(f"{AGENT}/u-1/task/{task['id']}", json={"call_notify_url": url})
+    assert answer.status_code == 422
