@@ -35,7 +35,8 @@ POOL = 8
 GROWTH_MIB = 15.0
 GROWTH_PART = 0.08
 GROWTH_FILES = 10
-LAG_SECONDS = {"follow_up": 15.0, "poll": 15.0, "event": 30.0}
+LAG_SECONDS = {"follow_up": 40.0, "poll": 15.0, "event": 30.0}
+"""A row that was committed behind the dispatcher's watermark waits for the next sweep: up to 30 seconds."""
 ANSWER_SECONDS = 60.0
 _SAMPLE = re.compile(r'^(huiyin_\w+)(?:\{\w+="(\w+)"\})? (\S+)$', re.MULTILINE)
 
