@@ -100,7 +100,7 @@ def _read(row: Row, over: Over, zone: ZoneInfo, now: datetime) -> tuple[End, End
         is_cancelled=row["cancel_requested_at"] is not None,
         provider_back_at=_midnight(now, zone) if status is TaskStatus.PER_DAY_CALL_COUNT_LIMIT else None,
         remark=remark,
-        # However it ended, and also where nobody knows how: the talk may hold a refusal. An operator's voice holds none.
+        # However it ended, and where nobody knows how too: the talk may hold a refusal. An operator's voice has none.
         has_spoken=(Speaker.CONTACT, Action.DIALOGUE) in actions
         and outcome.number_status is not NumberStatus.INTERCEPTED,
         wants_person=asks_for_person(known, actions),

@@ -153,7 +153,6 @@ async def test_lines_of_a_script_change_behind_the_reservations_of_its_tasks(
     async with database.transaction() as connection:
         await task_dialing.lock_tasks(connection, [number])
         changing = asyncio.create_task(client.put(path, json=body))
-        while not changing.done() and not await value(database, waiting):
-            await asyncio.sleep(0.005)
-        assert not changing.done()
+        while not await value(database, waiting):
+            assert not changing.done()
     assert (await changing).status_code == 200
