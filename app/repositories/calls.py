@@ -206,9 +206,7 @@ async def hold_numbers(connection: asyncpg.Connection, phones: Collection[str]) 
 async def numbers(
     connection: asyncpg.Connection, phones: Collection[str], *, since: datetime, blocked_since: datetime
 ) -> dict[str, Number]:
-    """Return, by number, the attempts that count since ``since``, whether the provider blocked it lately, and whether a
-    talk since ``since`` is still unread.
-    """
+    """Return, by number: attempts that count since ``since``, whether one is unread, whether it was blocked lately."""
     rows = await connection.fetch(_NUMBERS, list(phones), since, blocked_since)
     return {row["phone"]: Number(tuple(row["recent"]), row["is_blocked"], row["is_unread"]) for row in rows}
 

@@ -101,6 +101,14 @@ async def without_lines(session: AsyncSession, group_ids: Sequence[int]) -> Sequ
     return (await session.scalars(query)).all()
 
 
+async def wait_for_dialer(session: AsyncSession, group_id: int) -> None:
+    """Hold the started tasks that have a group of scripts, once no reservation of theirs is under way any more."""
+    compared = exists().where(CallTaskScript.task_id == CallTask.id, CallTaskScript.group_id == group_id)
+    using = CallTask.due_at.is_not(None) & or_(CallTask.destination_extension == group_id, compared)
+    query = select(CallTask.id).where(using).order_by(CallTask.id).with_for_update(key_share=True, of=CallTask)
+    await session.execute(query)
+
+
 async def free_lines(session: AsyncSession, task_id: int) -> None:
     """Give back the slots that a task holds for itself."""
     await session.execute(delete(LineHold).where(LineHold.task_id == task_id))

@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.models import OutboundGroup
 from app.repositories import agent as store
-from app.repositories import agent_groups
+from app.repositories import agent_groups, tasks
 from app.services.agent.lines import LINES, LineView
 from app.services.agent.shelf import Shelf, keep_one_default, refuse_unknown
 
@@ -56,6 +56,8 @@ class OutboundGroups(Shelf[OutboundGroup, OutboundGroupView]):
     async def write_parts(self, session: AsyncSession, item: OutboundGroup, given: Mapping[str, Any]) -> None:
         """Write the lines where they are given."""
         if "caller_lines" in given:
+            # Who reserves counts a task's calls behind all of its lines: two must not see different lines at a time.
+            await tasks.wait_for_dialer(session, item.id)
             await agent_groups.set_lines(session, item.id, given["caller_lines"])
 
     async def take_away(self, session: AsyncSession, item: OutboundGroup, now: datetime) -> None:

@@ -100,7 +100,7 @@ def _read(row: Row, over: Over, zone: ZoneInfo, now: datetime) -> tuple[End, End
         is_cancelled=row["cancel_requested_at"] is not None,
         provider_back_at=_midnight(now, zone) if status is TaskStatus.PER_DAY_CALL_COUNT_LIMIT else None,
         remark=remark,
-        # However it ended, and also where nobody knows how: the talk may hold a refusal. An operator's voice holds none.
+        # However it ended, and where nobody knows how too: the talk may hold a refusal. An operator's voice has none.
         has_spoken=(Speaker.CONTACT, Action.DIALOGUE) in actions
         and outcome.number_status is not NumberStatus.INTERCEPTED,
         wants_person=asks_for_person(known, actions),
@@ -111,12 +111,12 @@ def _read(row: Row, over: Over, zone: ZoneInfo, now: datetime) -> tuple[End, End
 def _is_doubtful(row: Row, told: Transcript, status: TaskStatus | None) -> bool:
     """Tell whether a call is said not to have taken place that may have: then it counts, and is not tried again.
 
-    Given up by somebody else although the phone rang; or without an attempt although one was told of before.
+    Given up although the phone rang, whoever did so; or without an attempt although one was told of before.
     """
-    if row["cancel_requested_at"] is not None:
-        return False
     if status in _GIVEN_UP and (told.has_rung or told.lines):
         return True
+    if row["cancel_requested_at"] is not None:
+        return False
     has_begun = row["answered_at"] is not None or row["provider_task_id"] is not None
     return status in _NEVER_BEGUN and has_begun and told.provider_task_id is None and not told.has_rung
 

@@ -181,9 +181,16 @@ async def test_faults_do_not_use_up_the_redials_of_a_person(
     assert number["redials"] == {"fault": 2, "4": 1}
 
 
+@pytest.mark.parametrize("rang", [False, True])
 async def test_a_call_that_a_person_gave_up_is_not_placed_again(
-    client: httpx2.AsyncClient, dialer: ScriptedDialer, caller: Caller, clock: ManualClock, database: Database
+    rang: bool,
+    client: httpx2.AsyncClient,
+    dialer: ScriptedDialer,
+    caller: Caller,
+    clock: ManualClock,
+    database: Database,
 ) -> None:
+    """Where the phone rang before, the call counts: the person was called, and the cap of the number is about that."""
     world = await add_world(client)
     task = await add_task(database, world, redial_interval=1, redial_max_times=9, redial_statuses=[0, 4])
     await add_numbers(database, task, [PHONE])
@@ -191,10 +198,12 @@ async def test_a_call_that_a_person_gave_up_is_not_placed_again(
     await caller.drain()
     job = dialer.dials[0].job_id
     assert (await client.post(f"/api/v1/outbound-bot/calls/{job}/cancel")).status_code < 300
-    dialer.fates[PHONE] = ended(TaskStatus.CANCELLED, rang=False, status=JobStatus.CANCELLED)
+    dialer.fates[PHONE] = ended(TaskStatus.CANCELLED, rang=rang, status=JobStatus.CANCELLED)
     await pass_time(caller, clock, 600, step=10)
     (number,) = await numbers(database, task)
-    assert (number["state"], number["reason"], len(dialer.dials)) == ("refused", "cancelled", 1)
+    state = "done" if rang else "refused"
+    assert (number["state"], number["reason"], number["calls"], len(dialer.dials)) == (state, "cancelled", rang, 1)
+    assert await value(database, "SELECT is_counted FROM outbound_call") is rang
 
 
 async def test_a_redial_that_falls_outside_the_hours_waits_for_them(

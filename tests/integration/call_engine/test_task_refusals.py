@@ -100,9 +100,8 @@ async def test_what_changed_after_the_reservation_still_counts(
     (number,) = await numbers(database, task)
     assert (number["state"], number["reason"]) == expected[change]
     await pass_time(caller, clock, 60)
-    assert [dial.script_id for dial in dialer.dials] == {"late": ["follow_up"], "restarted": ["another"]}.get(
-        change, []
-    )
+    scripts = {"late": ["follow_up"], "restarted": ["another"]}
+    assert [dial.script_id for dial in dialer.dials] == scripts.get(change, [])
 
 
 async def test_nobody_on_the_list_is_dialled_and_the_rest_is_not_held_up(

@@ -265,7 +265,12 @@ async def test_a_task_without_numbers_does_not_end(
 
 
 async def test_what_is_held_is_what_nobody_holds_of_the_lines_in_their_order(
-    client: httpx2.AsyncClient, dialer: ScriptedDialer, caller: Caller, clock: ManualClock, database: Database
+    app: Any,
+    client: httpx2.AsyncClient,
+    dialer: ScriptedDialer,
+    caller: Caller,
+    clock: ManualClock,
+    database: Database,
 ) -> None:
     world = await add_world(client, call_line=5)
     second, third = await add_line(client, call_line=4), await add_line(client, call_line=9)
@@ -281,6 +286,7 @@ async def test_what_is_held_is_what_nobody_holds_of_the_lines_in_their_order(
     assert {row["line_id"]: row["slots"] for row in held} == {second: 4, world.line: 2, third: 1}
     await start(database, own, clock.now())
     await stop(database, own)
+    await app.state.reader.read_new()
     by_script = await task_with(database, World("u-1", world.line, group["id"]), clock, dialer, lines=(), end_action=2)
     await pass_time(caller, clock, 60, step=10)
     held = await rows(database, "SELECT line_id, slots FROM line_hold WHERE task_id = $1", by_script)

@@ -9,8 +9,9 @@ import pytest
 from fastapi import FastAPI
 
 from app.clock import ManualClock
+from app.repositories import task_dialing
 from app.repositories.database import Database
-from tests.agent import add_group, add_line, add_task
+from tests.agent import AGENT, add_group, add_line, add_numbers, add_task
 from tests.integration.call_tasks.helpers import STARTED, TASK, act, put, shown
 from tests.people import rows, value
 
@@ -136,3 +137,22 @@ async def test_a_start_while_it_is_changed(client: httpx2.AsyncClient) -> None:
         assert is_changed == (changed.status_code == 200), "all of a change, or nothing"
         assert changed.status_code == 200 or changed.json() == STARTED
         assert gone.status_code == 200 or gone.json() == STARTED
+
+
+async def test_lines_of_a_script_change_behind_the_reservations_of_its_tasks(
+    client: httpx2.AsyncClient, database: Database
+) -> None:
+    """A process that reserves over the old lines and one over the new ones would not see each other's calls."""
+    lines = [await add_line(client), await add_line(client)]
+    group = await add_group(client, caller_lines=lines[:1])
+    task = await add_task(client, destination_extension=group["id"])
+    number = (await add_numbers(client, task["id"], "13900009001"))["results"][0]["id"]
+    await act(client, task["id"], "start")
+    waiting = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+    path, body = f"{AGENT}/u-1/outbound-group/{group['id']}", {"caller_lines": lines[1:]}
+    async with database.transaction() as connection:
+        await task_dialing.lock_tasks(connection, [number])
+        changing = asyncio.create_task(client.put(path, json=body))
+        while not await value(database, waiting):
+            assert not changing.done()
+    assert (await changing).status_code == 200
