@@ -115,17 +115,13 @@ def certificates(room: Path) -> Path:
     return folder
 
 
-@pytest.fixture
-def with_tls() -> Programs:
-    able = [programs for programs in found_servers() if programs.has_tls]
-    if not able:
-        pytest.skip("NO TLS WAS TRIED: no server of this machine was built with it")
-    return able[0]
+WITH_TLS = [programs for programs in found_servers() if programs.has_tls]
 
 
-async def test_tls_and_a_password_file(with_tls: Programs, certificates: Path, room: Path) -> None:
+@pytest.mark.skipif(not WITH_TLS, reason="NO TLS WAS TRIED: no server of this machine was built with it")
+async def test_tls_and_a_password_file(certificates: Path, room: Path) -> None:
     tls = ["ssl=on", f"ssl_cert_file={certificates}/server.crt", f"ssl_key_file={certificates}/server.key"]
-    with running_server(with_tls, room / "pg", settings=tls, hba=HBA_TLS) as server:
+    with running_server(WITH_TLS[0], room / "pg", settings=tls, hba=HBA_TLS) as server:
         passfile = room / "passfile"
         passfile.write_text(
             f"localhost:{server.port}:*:huiyin:{PASSWORD}\n127.0.0.1:{server.port}:*:huiyin:{PASSWORD}\n"
