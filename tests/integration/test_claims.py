@@ -241,6 +241,31 @@ async def test_a_sweep_finds_who_came_in_below_the_watermark(
     await assert_everybody_has_one(database, 3)
 
 
+async def test_who_was_due_before_it_was_committed_is_found_by_the_next_tick(
+    client: httpx2.AsyncClient,
+    context: Context,
+    messenger: CountingMessenger,
+    database: Database,
+    clock: ManualClock,
+    kind: str,
+) -> None:
+    """Somebody else was enrolled, committed and written to meanwhile; an opening does not wait for a sweep."""
+    await enroll(client, database, clock, kind, 2)
+    dispatcher = Dispatcher(context, messenger)
+    await dispatcher.drain()
+    late = await add_contact(client, position="测试")
+    await client.post("/api/followup-enrollments", json={"contact_ids": [late], "opening": False})
+    async with database.transaction() as connection:
+        await connection.execute(
+            "UPDATE follow_up_enrollment SET due_at = $2 WHERE contact_id = $1",
+            late,
+            clock.now() - timedelta(seconds=1),
+        )
+    await dispatcher.tick()
+    await dispatcher.idle()
+    await assert_everybody_has_one(database, 3)
+
+
 async def test_what_a_failed_batch_took_is_found_by_the_next_tick(
     client: httpx2.AsyncClient,
     context: Context,

@@ -32,6 +32,12 @@ class Claims:
         if generation == self.generation:
             self.mark = max(self.mark, mark)
 
+    def step_back(self, mark: Watermark) -> None:
+        """Begin with ``mark`` if that is further back; nobody is to be claiming at the moment."""
+        if mark < self.mark:
+            self.mark = mark
+            self.generation += 1
+
     def start_over(self) -> None:
         """Begin with the oldest row again."""
         self.mark = BEGINNING

@@ -2,6 +2,7 @@
 
 import asyncio
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 
 import structlog
 
@@ -17,6 +18,8 @@ from app.services.limits import current_limits
 
 log = structlog.get_logger(__name__)
 
+LATE = timedelta(seconds=2)
+"""How far back every tick looks: whoever is enrolled is due before it is committed, and others are taken meanwhile."""
 LANES = 2
 """Batches of one bot under way at a time: one is in the database while the other is being decided or delivered."""
 
@@ -53,7 +56,7 @@ class Dispatcher:
         now = self._context.clock.now()
         is_sweep = self._is_sweep_due
         async with self._context.database.connection() as connection:
-            bots = await store.due_bots(connection, now, {} if is_sweep else self._marks())
+            bots = await store.due_bots(connection, now, {} if is_sweep else self._marks(now - LATE))
         if is_sweep:
             self._is_sweep_due = False
         for bot in bots:
@@ -62,6 +65,7 @@ class Dispatcher:
                 # Only where somebody is due: elsewhere each tick would walk over the dead entries, sweep after sweep.
                 state.claims.start_over()
             if state.task is None or state.task.done():
+                state.claims.step_back((now - LATE, 0))
                 state.task = asyncio.create_task(self._work(bot, state), name=f"dispatch-{bot['id']}")
 
     async def sweep(self) -> None:
@@ -102,8 +106,8 @@ class Dispatcher:
                 # A backlog can take minutes: a new address or rate counts from the next batch on.
                 bot = await people.find_bot(connection, bot["id"])
 
-    def _marks(self) -> dict[int, Watermark]:
-        return {bot_id: state.claims.mark for bot_id, state in self._bots.items()}
+    def _marks(self, newest: datetime) -> dict[int, Watermark]:
+        return {bot_id: min(state.claims.mark, (newest, 0)) for bot_id, state in self._bots.items()}
 
     async def _webchat(self, bot: Row, state: _BotState) -> webchat.BatchResult:
         settings = self._context.settings
