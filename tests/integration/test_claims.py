@@ -261,6 +261,7 @@ async def test_who_was_due_before_it_was_committed_is_found_by_the_next_tick(
             late,
             clock.now() - timedelta(seconds=1),
         )
+    clock.advance(MOMENT)
     await dispatcher.tick()
     await dispatcher.idle()
     await assert_everybody_has_one(database, 3)
