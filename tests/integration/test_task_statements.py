@@ -1,4 +1,4 @@
-"""What the dialer asks at every look reads what it takes and not the numbers of all tasks, whatever is known of them."""
+"""What the dialer asks at every look reads what it takes, not the numbers of all tasks, whatever is known of them."""
 
 import json
 from collections.abc import Iterator
