@@ -27,7 +27,7 @@ from app.services.tasks.wanted import said_of, wanted_of
 
 SCHEDULER = "scheduler"
 SOON = timedelta(seconds=1)
-"""When a number is looked at again whose line was taken by somebody else in the last moment."""
+"""When a number is looked at again whose line, or task, was taken by somebody else in the last moment."""
 LOOK_AT_DUE = timedelta(seconds=1)
 """How often it is looked which tasks are to run, rest or end, however often lines become free meanwhile."""
 LOOK_AT_ALL = timedelta(minutes=1)
@@ -151,8 +151,11 @@ def _settled(number: Row, verdict: Verdict, now: datetime) -> Settled:
 def _released(row: Row, release: Release, now: datetime) -> Released:
     if release.until is not None:
         return Released(row["id"], "waiting", release.until, release.reason, row["failures"])
-    if release.reason is Reason.TASK_PAUSED or (release.reason is None and release.answer is None):
-        return Released(row["id"], "waiting", now, release.reason, row["failures"])
+    if release.reason is Reason.TASK_PAUSED:
+        # Not at once: by another machine's clock the task may have been started in a moment that is still to come.
+        return Released(row["id"], "waiting", now + SOON, release.reason, row["failures"])
+    if release.reason is None and release.answer is None:
+        return Released(row["id"], "waiting", now, None, row["failures"])
     if release.reason is not None or release.answer is None:
         return Released(row["id"], "refused", None, release.reason, row["failures"])
     failures = min(row["failures"] + 1, 1000)
