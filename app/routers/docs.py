@@ -3,11 +3,14 @@
 The page has no inline script or style, so that a strict Content-Security-Policy can hold for it.
 """
 
+import asyncio
+import threading
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
-from fastapi import Request
+from fastapi import FastAPI, Request
 from fastapi.responses import FileResponse, JSONResponse, RedirectResponse
 from starlette.exceptions import HTTPException
 
@@ -20,6 +23,9 @@ _POLICY = (
 )
 _PAGE_HEADERS = {"Content-Security-Policy": _POLICY}
 _ASSET_HEADERS = {"Cache-Control": "private, max-age=3600"}
+
+_MAKING = threading.Lock()
+"""Two at a time would make the same document."""
 
 router = FamilyRouter(include_in_schema=False)
 
@@ -47,8 +53,13 @@ async def root() -> RedirectResponse:
 
 @router.get("/openapi.json")
 async def document(request: Request) -> JSONResponse:
-    """Answer the OpenAPI document; FastAPI makes it once."""
-    return JSONResponse(request.app.openapi())
+    """Answer the OpenAPI document; FastAPI makes it once, which takes seconds: in a thread, so that nobody waits."""
+    return JSONResponse(await asyncio.to_thread(_document, request.app))
+
+
+def _document(app: FastAPI) -> dict[str, Any]:
+    with _MAKING:
+        return app.openapi()
 
 
 @router.get("/docs")

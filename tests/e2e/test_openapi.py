@@ -183,6 +183,8 @@ async def test_the_service_does_what_its_document_says(server_url: str, tmp_path
         service.client() as client,
     ):
         await fill(client)
+        # Made by whoever asks first; the trial does not wait for that long.
+        assert (await client.get("/openapi.json")).status_code == 200
         await try_out(service, tmp_path, "--phases", "examples,coverage,fuzzing", "--max-examples", "5")
         assert (await client.get("/readyz")).status_code == 200
         assert '"level": "error"' not in service.told

@@ -33,9 +33,7 @@ def fold(text: str) -> str:
 def clauses(text: str) -> Iterator[str]:
     """Give the clauses of a folded text, in their order; a turn (但是, 不过) begins a new one."""
     for piece in _BREAK.split(text):
-        for clause in _TURN.split(piece):
-            if clause:
-                yield clause
+        yield from filter(None, _TURN.split(piece))
 
 
 def without_particles(clause: str) -> str:
