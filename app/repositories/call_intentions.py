@@ -40,7 +40,7 @@ _CLAIM = """
         UPDATE call_intention i SET due_at = $2 FROM due WHERE i.call_id = due.call_id
         RETURNING i.call_id, i.config_id
     )
-    SELECT claimed.call_id, claimed.config_id, c.phone, c.contact_id, c.conversations, f.llm_type, f.phrases
+    SELECT claimed.call_id, claimed.config_id, c.task_id, c.phone, c.contact_id, c.conversations, f.llm_type, f.phrases
     FROM claimed
     JOIN outbound_call c ON c.id = claimed.call_id
     LEFT JOIN llm_intention_config f ON f.id = claimed.config_id
@@ -94,8 +94,8 @@ async def claim(
 ) -> Rows:
     """Claim talks that are due until ``lease_end``.
 
-    Rows ``call_id, config_id, phone, contact_id, conversations`` (null: erased), ``llm_type, phrases`` of the config
-    (null where there is none).
+    Rows ``call_id, config_id``, ``task_id`` (null: a mediation's call), ``phone, contact_id``, ``conversations`` (null:
+    erased), ``llm_type, phrases`` of the config (null where there is none).
     """
     rows: Rows = await connection.fetch(_CLAIM, now, lease_end, limit, int(for_model))
     return rows

@@ -30,10 +30,12 @@ _MOVE = """
 """
 
 # With limits and orders, so that each is a look into an index for each task, and never a walk through all numbers.
+# A call may outlive what its number says of it: an erasure refuses the number at once and only asks the call to end.
 _IS_OVER = """
     (SELECT true FROM task_number n WHERE n.task_id = t.id AND n.due_at IS NOT NULL
      ORDER BY n.due_at LIMIT 1) IS NULL
     AND (SELECT true FROM task_number n WHERE n.task_id = t.id AND n.state = 'calling' LIMIT 1) IS NULL
+    AND (SELECT true FROM outbound_call c WHERE c.task_id = t.id AND c.ended_at IS NULL LIMIT 1) IS NULL
     AND (SELECT true FROM task_number n WHERE n.task_id BETWEEN t.id AND t.id ORDER BY n.task_id, n.id LIMIT 1)
 """
 _OVER = f"SELECT t.id FROM call_task t WHERE t.due_at IS NOT NULL AND t.ended_at IS NULL AND {_IS_OVER} LIMIT $1"

@@ -2,8 +2,8 @@
 
 from app.domain.intention.answers import checked_answer, speaks_to_machine
 from app.domain.intention.phrases import DEFAULT_PHRASES, PhraseTable, default_table
-from app.domain.intention.reading import MAX_EVIDENCE, Line, Reading, read_talk
-from app.domain.intention.refusals import refuses_calls
+from app.domain.intention.reading import MAX_EVIDENCE, Line, Reading, read_refusals, read_talk
+from app.domain.intention.refusals import refuses_calls, without_others
 from app.domain.intention.words import (
     LEVEL_TEXTS,
     PHRASE_TAGS,
@@ -27,7 +27,9 @@ __all__ = [
     "checked_answer",
     "default_table",
     "level_of",
+    "read_refusals",
     "read_talk",
     "refuses_calls",
     "speaks_to_machine",
+    "without_others",
 ]

@@ -146,6 +146,12 @@ def read_talk(lines: Sequence[Line], table: PhraseTable, refuses: Callable[[str]
     return _reading(mind, lines, sentences)
 
 
+def read_refusals(lines: Sequence[Line], refuses: Callable[[str], bool]) -> Reading:
+    """Read a talk for refusals of contact and for nothing else: no tags, and a level that says nothing."""
+    said = [line.text.strip() for line in lines if line.is_contact and refuses(line.text.strip()[:MAX_READ])]
+    return Reading(Level.E, (), tuple(said[-MAX_EVIDENCE:]), refuses=bool(said))
+
+
 def _reading(mind: _Mind, lines: Sequence[Line], sentences: int) -> Reading:
     if mind.level is not None:
         evidence = tuple(mind.evidence[mind.level][-MAX_EVIDENCE:])

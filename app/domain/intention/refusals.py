@@ -19,6 +19,20 @@ _REFUSALS = compile_later(
     r"|(?:删|拉黑|屏蔽).{0,6}(?:号码|电话|信息)|黑名单"
 )
 _OTHER_WAY = compile_later(r"(?:发|加)(?:我|个|我的)?(?:微信|短信|信息|邮件)|微信(?:聊|说|联系)")
+# Parties speak of each other. Only what cannot be meant for the caller: 「叫他别再打了」 stays a refusal.
+_OTHER = r"(?:[他她](?!们)|对方|老板|包?工头|房东)"
+_MY_NUMBER = r"(?:的?(?:微信|电话|手机|号码?)){0,2}"
+_ALREADY = r"(?:早就|早|都|也|又|还|就|已经?|直接){0,2}"
+_DEEDS_OF_OTHERS = compile_later(
+    rf"(?:{_OTHER}|[他她]们){_ALREADY}(?:[把将]我{_MY_NUMBER})?{_ALREADY}给?拉黑了?我?"
+    rf"|我{_MY_NUMBER}{_ALREADY}(?:被|把)(?:{_OTHER}|[他她]们){_MY_NUMBER}{_ALREADY}给?拉黑"
+    rf"|{_OTHER}(?:要是|如果|敢|老是?|一直){{0,2}}(?:再|继续)来?(?:骚扰|烦|纠缠)我"
+)
+
+
+def without_others(text: str) -> str:
+    """Return a sentence without what it says of others: 「他把我拉黑了」 refuses nothing, whoever says it."""
+    return _DEEDS_OF_OTHERS.sub("#", text)
 
 
 def refuses_calls(text: str) -> bool:

@@ -1,4 +1,4 @@
-"""Reading the talks of tasks: first all of them by rules, for refusals; then some by a language model.
+"""Reading the talks of calls: first all of them by rules, for refusals; then some of tasks by a language model.
 
 A pass claims talks with a lease, so that any number of processes share the work and what dies with one comes back.
 Nobody's refusal waits for a model: who refused is protected before anything else is done with the talk, and a talk with
@@ -17,7 +17,16 @@ import asyncpg
 import structlog
 
 from app.domain.calls import Speaker
-from app.domain.intention import Line, PhraseTable, Reading, default_table, read_talk, refuses_calls
+from app.domain.intention import (
+    Line,
+    PhraseTable,
+    Reading,
+    default_table,
+    read_refusals,
+    read_talk,
+    refuses_calls,
+    without_others,
+)
 from app.domain.replies import is_opt_out
 from app.domain.tasks import AnalystKind
 from app.gateways.analyst import Analyst, AnalystError
@@ -154,7 +163,9 @@ class TalkReader:
 
 
 def by_rules(row: asyncpg.Record) -> Reading:
-    """Read a claimed talk by its config's phrases."""
+    """Read a claimed talk by its config's phrases; that of a mediation for a clear refusal only."""
+    if row["task_id"] is None:
+        return read_refusals(lines_of(row["conversations"]), refuses_in_mediation)
     phrases = row["phrases"]
     table = default_table() if phrases is None else _table(json.dumps(phrases, sort_keys=True))
     return read_talk(lines_of(row["conversations"]), table, refuses)
@@ -163,6 +174,11 @@ def by_rules(row: asyncpg.Record) -> Reading:
 def refuses(text: str) -> bool:
     """Say whether a sentence refuses contact, in the words of a message or of a call."""
     return is_opt_out(text) or refuses_calls(text)
+
+
+def refuses_in_mediation(text: str) -> bool:
+    """Say whether a party refuses contact; 「我要去劳动局投诉他」 is about the other one, and refuses nothing."""
+    return is_opt_out(without_others(text))
 
 
 def lines_of(conversations: Sequence[dict[str, Any]] | None) -> list[Line]:

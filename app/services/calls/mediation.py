@@ -17,7 +17,7 @@ from app.domain.dialing import (
     script_for,
     words_for,
 )
-from app.repositories import audit, contacts
+from app.repositories import audit, call_intentions, contacts
 from app.repositories import rounds as store
 from app.repositories.calls import Row, free_slots
 from app.repositories.rounds import Finished, History, Released, Settled
@@ -107,6 +107,10 @@ class MediationSource:
             if what.reason is not None
         ]
         await audit.write(connection, now, actor=SCHEDULER, action="call_ended", entries=entries)
+        # However it ended: the talk may hold a refusal, and nobody calls the number before it is read.
+        talks = [(what.call_id, None) for what in ended.values() if what.has_spoken]
+        if talks:
+            await call_intentions.add(connection, now, talks)
 
     async def said(self, connection: asyncpg.Connection, calls: Sequence[Row]) -> Mapping[int, Said]:
         """Put together once more what calls were placed with; nothing for people who were erased."""

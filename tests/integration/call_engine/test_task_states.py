@@ -306,6 +306,7 @@ async def test_a_task_that_somebody_keeps_ends_at_the_next_look(
     await caller.drain()
     async with database.connection() as connection:
         await connection.execute("UPDATE task_number SET state = 'done', due_at = NULL")
+        await connection.execute("UPDATE outbound_call SET ended_at = created_at, placement = 'placed'")
     async with database.transaction() as connection:
         await connection.execute("SELECT FROM call_task WHERE id = $1 FOR SHARE", task)
         await connection.execute("INSERT INTO task_number (task_id, phone) VALUES ($1, '+8613900000099')", task)
@@ -315,6 +316,37 @@ async def test_a_task_that_somebody_keeps_ends_at_the_next_look(
     assert (await state(database, task))[0] == 2
     async with database.transaction() as connection:
         assert await task_states.lock_over(connection, task) is None, "seen once more behind the lock"
+
+
+@pytest.mark.parametrize("end_action", [0, 1, 2])
+async def test_a_task_does_not_end_while_it_calls_somebody(
+    end_action: int,
+    client: httpx2.AsyncClient,
+    dialer: ScriptedDialer,
+    caller: Caller,
+    clock: ManualClock,
+    database: Database,
+) -> None:
+    """An erasure takes the number at once, but the provider may take its time to end the call."""
+    world = await add_world(client)
+    phone = phones(1)[0]
+    contact = await client.post("/api/contacts", json={"name": "林小满", "phone": phone})
+    task = await add_task(database, world, end_action=end_action)
+    await add_numbers(database, task, [phone])
+    await start(database, task, clock.now())
+    await pass_time(caller, clock, 10)
+    assert (await client.delete(f"/api/contacts/{contact.json()['id']}")).status_code < 300
+    assert [row["state"] for row in await numbers(database, task)] == ["refused"]
+    await pass_time(caller, clock, 60)
+    assert await value(database, "SELECT count(*) FROM outbound_call WHERE ended_at IS NULL") == 1
+    assert ((await the_task(database, task))["ended_at"], (await state(database, task))[0]) == (None, 2)
+    assert await value(database, "SELECT count(*) FROM line_hold") == 0
+    dialer.fates[await value(database, "SELECT phone FROM outbound_call")] = REACHED
+    await pass_time(caller, clock, 60)
+    assert await value(database, "SELECT count(*) FROM outbound_call WHERE ended_at IS NULL") == 0
+    assert (await the_task(database, task))["ended_at"] is not None
+    assert (await state(database, task))[0] == (1 if end_action else 2)
+    assert await value(database, "SELECT count(*) FROM line_hold") == (1 if end_action == 2 else 0)
 
 
 async def test_an_erased_person_is_in_no_task_any_more(

@@ -19,8 +19,10 @@ from app.domain.intention import (
     Reading,
     default_table,
     level_of,
+    read_refusals,
     read_talk,
     refuses_calls,
+    without_others,
 )
 from app.domain.replies import is_opt_out
 from tests.unit.domain.intention.talks import FIRST, SECOND, Talk
@@ -145,6 +147,25 @@ def test_a_wish_about_the_hour_or_the_way_is_no_refusal_of_calls(text: str) -> N
 )
 def test_a_clear_refusal_of_calls(text: str) -> None:
     assert refuses_calls(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "is_refusal"),
+    [
+        ("他把我拉黑了", False),
+        ("我电话都被他们拉黑了", False),
+        ("我已经把老板拉黑了", False),
+        ("对方再来骚扰我我就报警", False),
+        ("我要去劳动局投诉他", False),
+        ("他把我拉黑了你们别再打了", True),
+        ("把你拉黑了", True),
+        ("他们再来骚扰我我就投诉", True),
+        ("叫他别再给我打电话", True),
+    ],
+)
+def test_what_a_party_says_of_others_is_taken_out_where_it_can_mean_nobody_else(text: str, is_refusal: bool) -> None:
+    assert is_opt_out(without_others(text)) is is_refusal
+    assert read_refusals([Line(True, text), Line(False, "别再打了")], is_opt_out).refuses is is_opt_out(text)
 
 
 def test_a_table_of_ones_own_replaces_the_tags_that_it_gives() -> None:
