@@ -1,6 +1,5 @@
 """Rows as the family tells them: its own names, local times, words beside codes."""
 
-from collections.abc import Callable
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -16,7 +15,6 @@ from app.services.agent.lines import LineView
 from app.services.agent.outbound_groups import OutboundGroupView
 
 Told = dict[str, Any]
-Teller = Callable[[Any, ZoneInfo], Told]
 
 
 def account(view: AccountView) -> Told:
