@@ -17,6 +17,8 @@ _HOLD_NUMBERS = """
     FROM (SELECT DISTINCT hashtextextended('call:' || phone, 0) AS key FROM unnest($1::text[]) AS i(phone) ORDER BY key)
 """
 
+# From a number's calls to what became of their talks, whatever the statistics say (hence the OFFSET): the other way
+# round all talks that were ever read are walked for each number, as long as their index entries are not vacuumed.
 _NUMBERS = f"""
     SELECT i.phone,
         ARRAY(
@@ -28,7 +30,9 @@ _NUMBERS = f"""
             WHERE c.phone = i.phone AND c.created_at > $3 AND c.task_status = {int(TaskStatus.CONTACT_BLOCK_LIST)}
         ) AS is_blocked,
         EXISTS (
-            SELECT FROM outbound_call c JOIN call_intention t ON t.call_id = c.id
+            SELECT FROM outbound_call c CROSS JOIN LATERAL (
+                SELECT state, attempts FROM call_intention WHERE call_id = c.id OFFSET 0
+            ) AS t
             WHERE c.phone = i.phone AND c.created_at > $2 AND t.state = 'pending' AND t.attempts = 0
         ) AS is_unread
     FROM unnest($1::text[]) AS i(phone)

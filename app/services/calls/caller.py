@@ -13,6 +13,7 @@ from typing import Any
 import asyncpg
 import structlog
 
+from app.repositories.planner import read_by_index
 from app.services.calls import lookups, polling, watchdog
 from app.services.calls.desk import MOST_AT_ONCE, Desk
 from app.services.calls.placing import place
@@ -96,7 +97,8 @@ class Caller:
         room = min(self._desk.room(now), MOST_AT_ONCE)
         if room < 1:
             return False
-        async with self._context.database.connection() as connection:
+        async with self._context.database.transaction() as connection:
+            await read_by_index(connection)
             keys = await source.claim(connection, self._desk, now, room, now + self._desk.lease)
         if not keys:
             return False

@@ -15,6 +15,7 @@ from app.gathering import Gathering
 from app.repositories import call_polls as store
 from app.repositories.call_polls import Watermark
 from app.repositories.calls import Row
+from app.repositories.planner import read_by_index
 from app.services.calls.desk import Desk
 from app.services.calls.ending import Over, end_calls
 from app.services.calls.foreign import is_id
@@ -45,7 +46,8 @@ class Turns:
 async def claim(desk: Desk, turns: Turns, limit: int) -> Sequence[Row]:
     """Claim up to ``limit`` calls whose turn it is."""
     now = desk.context.clock.now()
-    async with turns.lock, desk.context.database.connection() as connection:
+    async with turns.lock, desk.context.database.transaction() as connection:
+        await read_by_index(connection)
         since = turns.mark[0] if turns.mark == BEGINNING else turns.mark[0] - LATE
         rows = await store.claim(connection, now, (since, 0), limit, now + desk.lease)
         if rows:

@@ -15,6 +15,7 @@ from app.gateways.dialer import Dial
 from app.repositories import audit, protection
 from app.repositories import calls as store
 from app.repositories.calls import NewCall, Number, Row
+from app.repositories.planner import read_by_index
 from app.services.calls.desk import Desk
 from app.services.calls.source import Refused, Reserved, Subject, Verdict, Wanted
 
@@ -32,6 +33,7 @@ async def reserve(
     """
     if not wanted:
         return []
+    await read_by_index(connection)
     await protection.keep_list(connection)
     phones = {item.phone for item in wanted if item.phone is not None}
     await store.hold_numbers(connection, phones)

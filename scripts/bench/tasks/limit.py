@@ -24,6 +24,8 @@ from scripts.bench.tasks.watching import all_done, watch
 
 LEASE = timedelta(seconds=90)
 CHUNK, POLL_CHUNK = 25, 99
+# As ours reads: by index alone, whatever the statistics of a table say that was empty a moment ago.
+SETTINGS = {"timezone": "UTC", "jit": "off", "enable_seqscan": "off", "enable_bitmapscan": "off"}
 NUMBER_STATUS = {
     TaskStatus.NO_ANSWER: (4, "无应答"),
     TaskStatus.BUSY: (8, "占线"),
@@ -31,9 +33,10 @@ NUMBER_STATUS = {
     TaskStatus.POWERED_OFF: (6, "关机"),
 }
 
+# Redials first, as ours; backwards through the index, without a sort.
 PICK = """
     SELECT id, phone, name FROM task_number WHERE task_id = 1 AND due_at <= $1
-    ORDER BY due_at DESC, id LIMIT $2 FOR NO KEY UPDATE SKIP LOCKED
+    ORDER BY due_at DESC, id DESC LIMIT $2 FOR NO KEY UPDATE SKIP LOCKED
 """
 FREE = """
     SELECT l.call_line - (SELECT count(*) FROM outbound_call c WHERE c.line_id = l.id AND c.ended_at IS NULL)
@@ -252,9 +255,7 @@ def _ref(row: asyncpg.Record) -> CallRef:
 
 
 async def prepare(options: dict[str, Any]) -> Work:
-    database = [
-        await asyncpg.connect(options["url"], server_settings={"timezone": "UTC", "jit": "off"}) for _ in range(3)
-    ]
+    database = [await asyncpg.connect(options["url"], server_settings=SETTINGS) for _ in range(3)]
     dialer = Dialer(database, options["scale"], options["tick"])
 
     async def work() -> dict[str, Any]:
