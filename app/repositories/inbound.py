@@ -50,6 +50,7 @@ _NEWEST_ENROLLMENTS = """
     FROM follow_up_enrollment WHERE contact_id = ANY($1::bigint[])
     ORDER BY contact_id, id DESC
 """
+# In the order of the indexes, person by person: as a join the planner may read the messages of everybody.
 _SENT_TEXTS = """
     SELECT c.id AS contact_id, t.record_id, t.text, t.sent_at, t.status
     FROM unnest($1::bigint[]) AS c(id)
@@ -60,11 +61,14 @@ _SENT_TEXTS = """
         ORDER BY r.id DESC LIMIT 200
     ) AS t
     UNION ALL
-    SELECT m.contact_id, NULL, m.text, max(m.sent_at), 'sent'
+    SELECT c.id, NULL, m.text, max(m.sent_at), 'sent'
     FROM unnest($1::bigint[], $2::bigint[]) AS c(id, message_count)
-    JOIN chat_message m ON m.contact_id = c.id AND m.ordinal > c.message_count - 200
-    WHERE m.direction = 'outbound' AND m.record_id IS NULL
-    GROUP BY m.contact_id, m.text
+    CROSS JOIN LATERAL (
+        SELECT text, sent_at FROM chat_message
+        WHERE contact_id = c.id AND ordinal > c.message_count - 200 AND direction = 'outbound' AND record_id IS NULL
+        ORDER BY ordinal DESC LIMIT 200
+    ) AS m
+    GROUP BY c.id, m.text
 """
 _INSERT_MESSAGES = """
     INSERT INTO chat_message (bot_id, contact_id, ordinal, direction, text, service, external_id, record_id, verdict,
