@@ -69,6 +69,12 @@ class Metrics:
             ("loop",),
             registry=self.registry,
         )
+        self._forgotten = Counter(
+            "huiyin_forgotten_rows",
+            "Rows deleted or emptied because they were too old, by kind.",
+            ("kind",),
+            registry=self.registry,
+        )
         self._held = Gauge(
             "huiyin_sends_held",
             "1 while this process holds automatic messages and calls back until a person releases them.",
@@ -90,6 +96,10 @@ class Metrics:
         if is_failure:
             failures.inc()
         self._loop_ends.labels(name).set_to_current_time()
+
+    def forgotten(self, kind: str, number: int) -> None:
+        """Count rows that were deleted or emptied for their age; a kind that was looked at shows, if only as 0."""
+        self._forgotten.labels(kind).inc(number)
 
     def held(self, *, is_held: bool) -> None:
         """Show whether automatic messages and calls are held back."""
