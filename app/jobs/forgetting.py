@@ -17,6 +17,8 @@ BATCHES = 1000
 """Batches of one kind in one run: a million rows every ten minutes."""
 RECORDING_BATCHES = 8
 """Fewer: each row is a file that the pass which copies recordings deletes, and fresh ones wait behind them."""
+RUN_SECONDS = 300.0
+"""After that a run begins no further batch, so that it is over before the next one is due."""
 PAUSE_SECONDS = 0.02
 """Between two batches, so that the disk and the pool are left to others."""
 KEYS_KEPT = timedelta(days=7)
@@ -38,6 +40,7 @@ class Forgetting:
 
     async def run(self) -> None:
         """Delete all that is too old, as far as one run goes."""
+        ends = asyncio.get_running_loop().time() + RUN_SECONDS
         settings = self.context.settings
         passing = {
             Passing.SIGNATURES: ("signatures", SIGNATURES_KEPT),
@@ -46,37 +49,43 @@ class Forgetting:
             Passing.TOMBSTONES: ("message_ids", TOMBSTONES_KEPT),
         }
         for what, (name, kept) in passing.items():
-            await self._forget(what, name, self.context.clock.now() - kept)
+            await self._forget(what, name, self.context.clock.now() - kept, ends)
         policy = Policy(
             settings.retention_messages_days,
             settings.retention_recordings_days,
             settings.retention_transcripts_days,
             settings.retention_bookkeeping_days,
         )
-        for kind, before in rules.limits(policy, self.context.clock.now()).items():
-            await self._walk(kind, before)
+        limits = rules.limits(policy, self.context.clock.now())
+        async with self.context.database.transaction() as connection:
+            await retention.ensure(connection, limits.keys(), self.context.clock.now())
+        for kind, before in limits.items():
+            await self._walk(kind, before, ends)
 
-    async def _forget(self, what: Passing, name: str, before: datetime) -> None:
+    async def _forget(self, what: Passing, name: str, before: datetime, ends: float) -> None:
         since = _LONG_AGO
         for _ in range(BATCHES):
             async with self.context.database.transaction() as connection:
                 number, since = await forget(connection, what, since=since, before=before, limit=BATCH)
             self.count(name, number)
-            if number < BATCH or self.context.stopping.is_set():
+            if number < BATCH or self._is_over(ends):
                 return
             await asyncio.sleep(PAUSE_SECONDS)
 
-    async def _walk(self, kind: Kind, before: datetime) -> None:
+    async def _walk(self, kind: Kind, before: datetime, ends: float) -> None:
         for _ in range(RECORDING_BATCHES if kind is Kind.RECORDINGS else BATCHES):
-            if not await self._step(kind, before) or self.context.stopping.is_set():
+            if not await self._step(kind, before) or self._is_over(ends):
                 return
             await asyncio.sleep(PAUSE_SECONDS)
+
+    def _is_over(self, ends: float) -> bool:
+        return self.context.stopping.is_set() or asyncio.get_running_loop().time() >= ends
 
     async def _step(self, kind: Kind, before: datetime) -> bool:
         """Take a batch of a kind; returns whether there may be another one, and it is ours."""
         now = self.context.clock.now()
         async with self.context.database.transaction() as connection:
-            walk = await retention.hold(connection, kind, now)
+            walk = await retention.hold(connection, kind)
             if walk is None:
                 return False
             walk = rules.place_now(walk, now)

@@ -5,6 +5,7 @@ It passes over what must stay and what somebody else holds at the moment, never 
 back to those in its next round.
 """
 
+from collections.abc import Collection
 from datetime import datetime
 from typing import NamedTuple
 
@@ -124,7 +125,10 @@ _EVENTS = _deleting(
 )
 _IMPORTS = _deleting("task_import", "updated_at", "true")
 
-_ENSURE = "INSERT INTO retention_walk (kind, began_at) VALUES ($1, $2) ON CONFLICT DO NOTHING"
+_ENSURE = """
+    INSERT INTO retention_walk (kind, began_at) SELECT i.kind, $2 FROM unnest($1::text[]) AS i(kind)
+    WHERE NOT EXISTS (SELECT FROM retention_walk w WHERE w.kind = i.kind) ON CONFLICT DO NOTHING
+"""
 _HOLD = "SELECT place, began_at FROM retention_walk WHERE kind = $1 FOR UPDATE SKIP LOCKED"
 _GO_ON = "UPDATE retention_walk SET place = $2, began_at = $3 WHERE kind = $1"
 
@@ -153,9 +157,13 @@ class Batch(NamedTuple):
     """The table ends here."""
 
 
-async def hold(connection: asyncpg.Connection, kind: Kind, now: datetime) -> Walk | None:
+async def ensure(connection: asyncpg.Connection, kinds: Collection[Kind], now: datetime) -> None:
+    """Begin walks that were never begun; apart from ``hold``, which would wait for whoever does so in a batch."""
+    await connection.execute(_ENSURE, sorted(kinds), now)
+
+
+async def hold(connection: asyncpg.Connection, kind: Kind) -> Walk | None:
     """Hold a kind until the transaction ends and return how far it is; None while another process holds it."""
-    await connection.execute(_ENSURE, kind.value, now)
     row = await connection.fetchrow(_HOLD, kind.value)
     return None if row is None else Walk(row["place"], row["began_at"])
 
