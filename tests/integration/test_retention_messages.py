@@ -1,6 +1,7 @@
 """Messages that are too old: they go, and nothing that decides about a person goes with them."""
 
 import asyncio
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -14,14 +15,19 @@ from app.config import Settings
 from app.domain.retention import Kind
 from app.jobs import forgetting as rules
 from app.jobs.passes import Passes
+from app.main import create_app
 from app.repositories import retention, totals
 from app.repositories.database import Database
+from app.routers import webchat
+from app.routers.chatbot import chats
 from app.services.dispatch.dispatcher import Dispatcher
 from tests import chatbot
 from tests.helpers import add_contact, add_script, make_config
+from tests.live import PATIENCE, Stream, serving
 from tests.people import enroll, rows, say, send, value
 
 Client = httpx2.AsyncClient
+Patch = pytest.MonkeyPatch
 DAY = timedelta(days=1)
 KEPT = 30
 USER = "user-1"
@@ -113,6 +119,26 @@ async def test_pages_totals_and_walks_are_those_of_what_is_left(
     lines = (await client.get(f"/api/webchat/{token}/messages")).json()["results"]
     assert [line["number"] for line in lines[:2]] == [6, 7]
     assert (await client.get(f"/api/contacts/{contact_id}")).json()["message_count"] == KEPT + 6
+
+
+async def test_readers_that_know_only_what_is_gone_get_what_is_left(
+    light_app: FastAPI, client: Client, passes: Passes, database: Database, clock: ManualClock, monkeypatch: Patch
+) -> None:
+    monkeypatch.setattr(webchat, "LINES", 3)
+    monkeypatch.setattr(chats, "LINES", 3)
+    await talk(client, clock, KEPT + 10)
+    await passes.forget()
+    token = await value(database, "SELECT chat_token FROM contact")
+    lines = (await client.get(f"/api/webchat/{token}/messages?after=1")).json()["results"]
+    assert [line["number"] for line in lines] == [10, 11, 12]
+    async with (
+        serving(create_app(light_app.state.context.settings, clock=clock)) as url,
+        httpx2.AsyncClient(base_url=url, timeout=PATIENCE) as remote,
+    ):
+        for path in (f"{chatbot.DOOR}{chatbot.user(USER)}/chats/stream", f"/api/webchat/{token}/stream"):
+            async with remote.stream("GET", path, headers={"Last-Event-ID": "1"}) as response:
+                stream = Stream(response)
+                assert [(await stream.next())[0] for _ in range(5)] == [10, 11, 12, 13, 14], path
 
 
 async def test_a_history_of_which_nothing_is_left_goes_on_with_its_numbers(
@@ -274,6 +300,8 @@ async def test_while_a_batch_is_not_committed_people_go_on_writing(
     await passes.forget()
     await talk(client, clock, 2)
     clock.advance((KEPT + 2) * DAY)
+    counted: list[str] = []
+    other = replace(passes, count=lambda kind, _: counted.append(kind))
     async with database.transaction() as connection:
         walk = await retention.hold(connection, Kind.MESSAGES)
         assert walk is not None
@@ -282,7 +310,9 @@ async def test_while_a_batch_is_not_committed_people_go_on_writing(
         assert batch.gone == 2
         assert (await write(client, "新的", "new"))["accepted"] == 1
         assert (await write(client, "第2条", f"{USER}-2"))["duplicates"] == 1
-        await passes.forget()
+        await other.forget()
+        assert Kind.RECORD_TEXTS in counted
+        assert Kind.MESSAGES not in counted, "one process at a time"
     assert (await write(client, "第2条", f"{USER}-2"))["duplicates"] == 1
     assert await texts(database) == ["新的"]
     assert await value(database, "SELECT ordinal FROM chat_message") == 3
