@@ -1205,4 +1205,24 @@ CREATE TABLE api_key (
 
 UPDATE alembic_version SET version_num='0008' WHERE alembic_version.version_num = '0007';
 
+-- Running upgrade 0008 -> 0009
+
+CREATE TABLE message_tombstone (
+    bot_id BIGINT NOT NULL,
+    digest BYTEA NOT NULL,
+    at TIMESTAMP WITH TIME ZONE NOT NULL,
+    CONSTRAINT pk_message_tombstone PRIMARY KEY (bot_id, digest)
+);
+
+CREATE INDEX ix_message_tombstone_at ON message_tombstone (at);
+
+CREATE TABLE retention_walk (
+    kind VARCHAR(16) NOT NULL,
+    place BIGINT DEFAULT 0 NOT NULL,
+    began_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    CONSTRAINT pk_retention_walk PRIMARY KEY (kind)
+);
+
+UPDATE alembic_version SET version_num='0009' WHERE alembic_version.version_num = '0008';
+
 COMMIT;

@@ -191,7 +191,15 @@ class Settings(BaseSettings):
     tick_seconds: Annotated[float, Field(gt=0, le=60)] = 1.0
     grace_seconds: Annotated[float, Field(ge=0, le=600)] = 20.0
     """How long a stopping process may take to finish what it claimed."""
-    retention_audit_days: Annotated[int, Field(ge=1)] = 730
+    retention_audit_days: Annotated[int, Field(ge=1, le=36_500)] = 730
+    retention_messages_days: Annotated[int, Field(ge=7, le=36_500)] | None = None
+    """How long messages in both directions are kept, and the texts of what was sent; by default for ever."""
+    retention_recordings_days: Annotated[int, Field(ge=1, le=36_500)] | None = None
+    """How long recordings of calls are kept; by default for ever."""
+    retention_transcripts_days: Annotated[int, Field(ge=1, le=36_500)] | None = None
+    """How long the talks of calls are kept, and what was quoted from them; by default for ever."""
+    retention_bookkeeping_days: Annotated[int, Field(ge=7, le=36_500)] = 90
+    """How long changes of calls, notices and events that were delivered or given up, and imports are listed."""
 
     @classmethod
     def settings_customise_sources(

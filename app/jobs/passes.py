@@ -2,13 +2,12 @@
 
 import asyncio
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 
 import structlog
 
-from app.domain.chat import WINDOW_SECONDS
+from app.jobs.forgetting import PAUSE_SECONDS, Count, Forgetting
 from app.repositories import chat, faq_questions, task_numbers, totals
-from app.repositories.maintenance import Passing, forget
 from app.repositories.records import fold_tally
 from app.repositories.results import mark_lost
 from app.services import calendar
@@ -21,14 +20,11 @@ from app.services.rearm import rearm
 log = structlog.get_logger(__name__)
 
 BATCH = 1000
-KEYS_KEPT = timedelta(days=7)
 TOMBSTONES_KEPT = timedelta(days=1)
-SIGNATURES_KEPT = timedelta(seconds=2 * WINDOW_SECONDS)
-FORGET_BATCHES = 1000
-"""Batches of one kind in one run: a million rows every ten minutes."""
-FORGET_PAUSE_SECONDS = 0.02
-"""Between two batches, so that the disk and the pool are left to others."""
-_LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def _nobody_counts(_kind: str, _number: int) -> None:
+    """Where nobody wants to know how much was deleted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +33,8 @@ class Passes:
 
     context: Context
     dispatcher: Dispatcher
+    count: Count = _nobody_counts
+    """Told how many rows of which kind were deleted for their age."""
     rearmed: dict[int, datetime] = field(default_factory=dict)
     """Marks of configs whose first round this process has done."""
     warned: set[date] = field(default_factory=set)
@@ -96,7 +94,7 @@ class Passes:
         while number == BATCH and not self.context.stopping.is_set():
             async with self.context.database.transaction() as connection:
                 number = await task_numbers.forget_deleted(connection, BATCH)
-            await asyncio.sleep(FORGET_PAUSE_SECONDS)
+            await asyncio.sleep(PAUSE_SECONDS)
 
     async def calendar(self) -> None:
         """Say in the log, once a day, that holidays are missing which should be known by now."""
@@ -109,19 +107,4 @@ class Passes:
 
     async def forget(self) -> None:
         """Delete what is kept for a time only, batch by batch, each in a transaction of its own."""
-        audit_kept = timedelta(days=self.context.settings.retention_audit_days)
-        for what, kept in (
-            (Passing.SIGNATURES, SIGNATURES_KEPT),
-            (Passing.KEYS, KEYS_KEPT),
-            (Passing.AUDIT, audit_kept),
-        ):
-            await self._forget(what, self.context.clock.now() - kept)
-
-    async def _forget(self, what: Passing, before: datetime) -> None:
-        since = _LONG_AGO
-        for _ in range(FORGET_BATCHES):
-            async with self.context.database.transaction() as connection:
-                number, since = await forget(connection, what, since=since, before=before, limit=BATCH)
-            if number < BATCH or self.context.stopping.is_set():
-                return
-            await asyncio.sleep(FORGET_PAUSE_SECONDS)
+        await Forgetting(self.context, self.count).run()

@@ -70,7 +70,7 @@ class Runner:
         self._recordings = recordings
         self.notifier = notifier
         self.reader = reader
-        passes = Passes(context, self.dispatcher)
+        passes = Passes(context, self.dispatcher, metrics.forgotten)
         tick = context.settings.tick_seconds
         self._table = {
             "dispatch": _Entry(passes.dispatch, tick),

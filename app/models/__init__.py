@@ -29,6 +29,7 @@ from app.models.followup import FollowUpConfig, FollowUpEnrollment, FollowUpScri
 from app.models.keys import ApiKey
 from app.models.mediation import Mediation, MediationCase, MediationNode, MediationParty, MediationRecord
 from app.models.messages import ChatMessage, FollowUpRecord, RecordTally, RowTally
+from app.models.retention import MessageTombstone, RetentionWalk
 from app.models.tasks import (
     CallIntention,
     CallNotice,
@@ -81,11 +82,13 @@ __all__ = [
     "MediationNode",
     "MediationParty",
     "MediationRecord",
+    "MessageTombstone",
     "OutboundCall",
     "OutboundGroup",
     "OutboundGroupLine",
     "OutboxEvent",
     "RecordTally",
+    "RetentionWalk",
     "RowTally",
     "Secret",
     "SeenSignature",

@@ -13,8 +13,8 @@ class ChatMessage(Base):
     """One message to or from a person.
 
     ``ordinal`` counts a person's messages from 1 without gaps, written under the lock of the contact's row: any
-    page of a history is a range of it. No foreign keys: they cost a quarter of the rate of the dispatcher,
-    and rows of people are only ever removed together.
+    page of a history is a range of it. What is deleted for its age goes from the first one on, so that no gap comes
+    of it. No foreign keys: they cost a quarter of the rate of the dispatcher, and rows of people are removed together.
     """
 
     __tablename__ = "chat_message"

@@ -12,9 +12,13 @@ UserOrder = Literal["-lasttime", "lasttime", "-created", "created"]
 UserPlace = tuple[datetime, int]
 """Where a walk stands: the moment that it is ordered by, and the contact's id."""
 
+# How many messages are gone for their age: a person's first one that is left says it, by its number.
 _USER = """
     SELECT c.id, c.bot_id, c.user_id, c.name, c.profile, c.muted, c.seen_at, c.message_count,
-           coalesce(c.last_message_at, c.seen_at) AS lasttime
+           coalesce(c.last_message_at, c.seen_at) AS lasttime,
+           coalesce((
+               SELECT m.ordinal - 1 FROM chat_message m WHERE m.contact_id = c.id ORDER BY m.ordinal LIMIT 1
+           ), c.message_count) AS forgotten
     FROM contact c WHERE c.bot_id = $1 AND c.user_id = $2 AND c.seen_at IS NOT NULL
 """
 # No index serves the order `created`: each message updates its person's row, and with it an entry in every index of the

@@ -9,7 +9,16 @@ import asyncpg
 # Each is the head of an index, or a sum over a table that is kept short or bounded by the number of lines. The time is
 # bounded where an index's head is a graveyard of entries that an old snapshot keeps alive: figures are worth no more.
 _BOUND = "SET LOCAL statement_timeout = '1s'"
-_FIGURES = """
+# What waits is counted no further than a rule needs it.
+MOST_COUNTED = 10_000
+_FIGURES = f"""
+    WITH RECURSIVE told AS (
+        (SELECT task_id FROM call_notice WHERE status = 'pending' ORDER BY task_id LIMIT 1)
+        UNION ALL
+        SELECT (SELECT n.task_id FROM call_notice n
+                WHERE n.status = 'pending' AND n.task_id > t.task_id ORDER BY n.task_id LIMIT 1)
+        FROM told t WHERE t.task_id IS NOT NULL
+    )
     SELECT (
         SELECT min(head.due_at) FROM bot b CROSS JOIN LATERAL (
             SELECT e.due_at FROM follow_up_enrollment e
@@ -20,6 +29,20 @@ _FIGURES = """
     ) AS oldest_poll, (
         SELECT o.due_at FROM outbox_event o WHERE o.status = 'pending' ORDER BY o.due_at LIMIT 1
     ) AS oldest_event, (
+        SELECT min(head.due_at) FROM told t CROSS JOIN LATERAL (
+            SELECT n.due_at FROM call_notice n
+            WHERE n.status = 'pending' AND n.task_id = t.task_id ORDER BY n.due_at, n.id LIMIT 1
+        ) AS head
+    ) AS oldest_notice, (
+        SELECT count(*) FROM (SELECT FROM outbox_event WHERE status = 'pending' LIMIT {MOST_COUNTED}) AS o
+    ) AS events, (
+        SELECT count(*) FROM (SELECT FROM call_notice WHERE status = 'pending' LIMIT {MOST_COUNTED}) AS n
+    ) AS notices, (
+        SELECT count(*) FROM (
+            SELECT FROM outbound_call WHERE recording_due_at IS NOT NULL AND recording_state = 'removed'
+            LIMIT {MOST_COUNTED}
+        ) AS c
+    ) AS removals, (
         SELECT jsonb_object_agg(t.status, t.number) FROM (
             SELECT status, sum(delta) AS number FROM follow_up_record_tally GROUP BY status
         ) AS t
@@ -40,6 +63,10 @@ class Figures(NamedTuple):
     """When the call that waits longest was or will be due to be asked about."""
     oldest_event: datetime | None
     """When the event that waits longest was or will be due for delivery."""
+    oldest_notice: datetime | None
+    """When the notice that waits longest was or will be due for delivery."""
+    waiting: Mapping[str, int]
+    """Events and notices not told yet, removed recordings that the store still has; at most ``MOST_COUNTED`` each."""
     records: Mapping[str, int]
     """Messages of sequences ever written, by status."""
     calls: Mapping[str, int]
@@ -50,5 +77,6 @@ async def read(connection: asyncpg.Connection) -> Figures:
     """Read all figures within a second; belongs in a transaction of its own."""
     await connection.execute(_BOUND)
     row = await connection.fetchrow(_FIGURES)
-    moments = (row["oldest_due"], row["oldest_poll"], row["oldest_event"])
-    return Figures(*moments, records=row["records"] or {}, calls=row["calls"] or {})
+    moments = (row["oldest_due"], row["oldest_poll"], row["oldest_event"], row["oldest_notice"])
+    waiting = {"event": row["events"], "notice": row["notices"], "removal": row["removals"]}
+    return Figures(*moments, waiting=waiting, records=row["records"] or {}, calls=row["calls"] or {})

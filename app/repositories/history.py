@@ -12,7 +12,7 @@ _COLUMNS = """
 """
 _LINES = """
     SELECT ordinal AS number, direction, text, created_at FROM chat_message
-    WHERE contact_id = $1 AND ordinal > $2 AND ordinal <= $2 + $3 ORDER BY ordinal
+    WHERE contact_id = $1 AND ordinal > $2 ORDER BY ordinal LIMIT $3
 """
 
 
@@ -94,6 +94,6 @@ async def lines_after(connection: asyncpg.Connection, contact_id: int, after: in
 
 
 async def message_counts(connection: asyncpg.Connection, contact_ids: Sequence[int]) -> dict[int, int]:
-    """Return how many messages each person's history has; people who are gone are missing."""
+    """Return how many messages each person ever had, of whatever age; people who are gone are missing."""
     rows = await connection.fetch("SELECT id, message_count FROM contact WHERE id = ANY($1::bigint[])", contact_ids)
     return {row["id"]: row["message_count"] for row in rows}

@@ -7,6 +7,7 @@ from datetime import datetime
 import asyncpg
 
 from app.repositories.protection import announce_people
+from app.repositories.retention import digest_of
 
 Row = asyncpg.Record
 
@@ -40,10 +41,15 @@ _LOCK_FREE_CONTACTS = f"""
     JOIN unnest($1::bigint[], $2::text[]) AS i(bot_id, user_id) ON c.bot_id = i.bot_id AND c.user_id = i.user_id
     ORDER BY c.id FOR NO KEY UPDATE OF c SKIP LOCKED
 """
-_KNOWN_IDS = """
+# Those of messages that were deleted for their age too: delivered once more they are no new answer.
+_KNOWN_IDS = f"""
     SELECT m.bot_id, m.external_id FROM chat_message m
     JOIN unnest($1::bigint[], $2::text[]) AS i(bot_id, external_id)
       ON m.bot_id = i.bot_id AND m.external_id = i.external_id
+    UNION ALL
+    SELECT i.bot_id, i.external_id FROM message_tombstone t
+    JOIN unnest($1::bigint[], $2::text[]) AS i(bot_id, external_id)
+      ON t.bot_id = i.bot_id AND t.digest = {digest_of("i.external_id")}
 """
 _NEWEST_ENROLLMENTS = """
     SELECT DISTINCT ON (contact_id) id, contact_id, state, reason, enrolled_at, open_record_id
@@ -216,7 +222,7 @@ async def lock_free_contacts(
 
 
 async def known_external_ids(connection: asyncpg.Connection, keys: Sequence[tuple[int, str]]) -> set[tuple[int, str]]:
-    """Return which (bot id, message id) are stored already."""
+    """Return which (bot id, message id) are stored, or were."""
     if not keys:
         return set()
     rows = await connection.fetch(_KNOWN_IDS, *zip(*keys, strict=True))

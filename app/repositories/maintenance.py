@@ -25,6 +25,7 @@ class Passing(StrEnum):
 
     KEYS = _batch("idempotency_key", "scope, key", "created_at")
     AUDIT = _batch("audit_entry", "id", "at")
+    TOMBSTONES = _batch("message_tombstone", "bot_id, digest", "at")
     SIGNATURES = _batch("seen_signature", "app_id, stamp, random", "at")
 
 

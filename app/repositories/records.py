@@ -32,17 +32,23 @@ _NOT_SENT = """
     WITH record AS (
         UPDATE follow_up_record SET status = $3::text, sent_at = NULL, error = coalesce($4, error)
         WHERE id = $1 RETURNING id, contact_id, kind
+    ), kept AS (
+        SELECT m.contact_id, m.ordinal, m.created_at FROM chat_message m
+        WHERE m.contact_id = (SELECT contact_id FROM record) ORDER BY m.ordinal LIMIT 1
     ), person AS (
-        -- It had counted as sent; now the last message is the one before it.
+        -- It had counted as sent; now the last message is the one before it. What was written by hand and deleted for
+        -- its age came no later than the first message that is left.
         UPDATE contact c
         SET last_sent_at = greatest(
                 (SELECT max(coalesce(o.sent_at, o.reserved_at)) FROM follow_up_record o
                  WHERE o.contact_id = c.id AND o.id <> record.id
                    AND o.status IN ('sent', 'unknown', 'reserved')),
                 (SELECT max(m.sent_at) FROM chat_message m
-                 WHERE m.contact_id = c.id AND m.direction = 'outbound' AND m.service = 'agent')),
+                 WHERE m.contact_id = c.id AND m.direction = 'outbound' AND m.service = 'agent'),
+                CASE WHEN c.message_count > 0 AND kept.ordinal IS DISTINCT FROM 1
+                     THEN coalesce(kept.created_at, c.last_message_at) END),
             opening_sent_at = CASE WHEN record.kind = 'opening' THEN NULL ELSE c.opening_sent_at END
-        FROM record WHERE c.id = record.contact_id
+        FROM record LEFT JOIN kept ON kept.contact_id = record.contact_id WHERE c.id = record.contact_id
     )
     UPDATE follow_up_enrollment e
     SET open_record_id = NULL, due_at = CASE WHEN e.state = 'active' THEN $2::timestamptz END, claim_token = NULL,

@@ -121,7 +121,9 @@ class ContactOut(Output):
     review_hold_until: WireMoment | None = Field(
         description="待人工判断至 (automation rests: a message waits for a judgement)", examples=[None]
     )
-    message_count: int = Field(description="消息数 (messages in the history)", examples=[3])
+    message_count: int = Field(
+        description="消息总数,含已按保留期删除的 (messages ever, with those deleted for their age)", examples=[3]
+    )
     last_sent_at: WireMoment | None = Field(
         description="上次发出 (last message out)", examples=["2026-03-05T10:30:00Z"]
     )

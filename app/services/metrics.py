@@ -15,7 +15,7 @@ from prometheus_client.exposition import generate_latest
 from app.clock import Clock, SystemClock
 from app.repositories import figures
 from app.repositories.database import Database
-from app.repositories.figures import Figures
+from app.repositories.figures import MOST_COUNTED, Figures
 
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 _BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
@@ -69,6 +69,12 @@ class Metrics:
             ("loop",),
             registry=self.registry,
         )
+        self._forgotten = Counter(
+            "huiyin_forgotten_rows",
+            "Rows deleted or emptied because they were too old, by kind.",
+            ("kind",),
+            registry=self.registry,
+        )
         self._held = Gauge(
             "huiyin_sends_held",
             "1 while this process holds automatic messages and calls back until a person releases them.",
@@ -90,6 +96,10 @@ class Metrics:
         if is_failure:
             failures.inc()
         self._loop_ends.labels(name).set_to_current_time()
+
+    def forgotten(self, kind: str, number: int) -> None:
+        """Count rows that were deleted or emptied for their age; a kind that was looked at shows, if only as 0."""
+        self._forgotten.labels(kind).inc(number)
 
     def held(self, *, is_held: bool) -> None:
         """Show whether automatic messages and calls are held back."""
@@ -139,7 +149,13 @@ class _DatabaseGauges:
         self._answers = Gauge("huiyin_database_up", "Whether the database answered the last time.", registry=registry)
         self._lag = Gauge(
             "huiyin_lag_seconds",
-            "How long the oldest row of a kind has been due: follow_up, poll, event.",
+            "How long the oldest row of a kind has been due: follow_up, poll, event, notice.",
+            ("kind",),
+            registry=registry,
+        )
+        self._waiting = Gauge(
+            "huiyin_waiting_rows",
+            f"Events and notices not delivered yet, recordings not deleted yet; {MOST_COUNTED} is that many or more.",
             ("kind",),
             registry=registry,
         )
@@ -156,9 +172,16 @@ class _DatabaseGauges:
     def show(self, found: Figures, now: float) -> None:
         """Show what was found."""
         self._answers.set(1)
-        moments = {"follow_up": found.oldest_due, "poll": found.oldest_poll, "event": found.oldest_event}
+        moments = {
+            "follow_up": found.oldest_due,
+            "poll": found.oldest_poll,
+            "event": found.oldest_event,
+            "notice": found.oldest_notice,
+        }
         for kind, moment in moments.items():
             self._lag.labels(kind).set(0 if moment is None else max(0.0, now - moment.timestamp()))
+        for kind, number in found.waiting.items():
+            self._waiting.labels(kind).set(number)
         for status in _RECORD_STATES:
             self._records.labels(status).set(found.records.get(status, 0))
         for placement in _CALL_STATES:
@@ -167,5 +190,5 @@ class _DatabaseGauges:
     def forget(self) -> None:
         """Show nothing instead of something old."""
         self._answers.set(0)
-        for gauge in (self._lag, self._records, self._calls):
+        for gauge in (self._lag, self._waiting, self._records, self._calls):
             gauge.clear()

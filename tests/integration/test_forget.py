@@ -7,7 +7,7 @@ import pytest
 from fastapi import FastAPI
 
 from app.clock import ManualClock
-from app.jobs import passes
+from app.jobs import forgetting as rules
 from app.jobs.passes import Passes
 from app.repositories.database import Database
 from app.services.dispatch.dispatcher import Dispatcher
@@ -18,11 +18,15 @@ TABLES = {
     "audit_entry": ("INSERT INTO audit_entry (actor, action, at) SELECT 'test', 'test'", timedelta(days=730)),
     "idempotency_key": (
         "INSERT INTO idempotency_key (scope, key, body_hash, created_at) SELECT 'test', gen_random_uuid(), ''",
-        passes.KEYS_KEPT,
+        rules.KEYS_KEPT,
     ),
     "seen_signature": (
         "INSERT INTO seen_signature (app_id, stamp, random, at) SELECT 'test', '', gen_random_uuid()",
-        passes.SIGNATURES_KEPT,
+        rules.SIGNATURES_KEPT,
+    ),
+    "message_tombstone": (
+        "INSERT INTO message_tombstone (bot_id, digest, at) SELECT 1, gen_random_uuid()::text::bytea",
+        rules.TOMBSTONES_KEPT,
     ),
 }
 
@@ -49,30 +53,30 @@ async def test_all_that_is_old_goes_and_nothing_else(forgetting: Passes, databas
     statements: list[str] = []
     async with forgetting.context.database.connection() as connection:
         connection.add_query_logger(lambda record: statements.append(record.query))
-    assert await left(database) == [OLD + 3] * 3
+    assert await left(database) == [OLD + 3] * 4
     await forgetting.forget()
-    assert await left(database) == [3] * 3
-    assert sum("DELETE" in statement for statement in statements) == 9
+    assert await left(database) == [3] * 4
+    assert sum("DELETE" in statement and "LIMIT $3" in statement for statement in statements) == 12
     await forgetting.forget()
-    assert await left(database) == [3] * 3
+    assert await left(database) == [3] * 4
 
 
 async def test_a_run_is_bounded_and_the_next_one_goes_on(
     forgetting: Passes, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(passes, "FORGET_BATCHES", 2)
+    monkeypatch.setattr(rules, "BATCHES", 2)
     await forgetting.forget()
-    assert await left(database) == [OLD - 2000 + 3] * 3
+    assert await left(database) == [OLD - 2000 + 3] * 4
     await forgetting.forget()
-    assert await left(database) == [3] * 3
+    assert await left(database) == [3] * 4
 
 
 async def test_a_stopping_service_ends_its_batch(forgetting: Passes, database: Database) -> None:
     forgetting.context.stopping.set()
     await forgetting.forget()
-    assert await left(database) == [OLD - 1000 + 3] * 3
+    assert await left(database) == [OLD - 1000 + 3] * 4
 
 
 async def test_two_processes_share_the_work(forgetting: Passes, database: Database) -> None:
     await asyncio.gather(*(forgetting.forget() for _ in range(3)))
-    assert await left(database) == [3] * 3
+    assert await left(database) == [3] * 4

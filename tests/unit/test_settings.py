@@ -49,6 +49,19 @@ def test_hours_that_no_clock_shows_are_refused(monkeypatch: pytest.MonkeyPatch, 
         Settings()
 
 
+@pytest.mark.parametrize(
+    ("name", "least"), [("AUDIT", 1), ("MESSAGES", 7), ("RECORDINGS", 1), ("TRANSCRIPTS", 1), ("BOOKKEEPING", 7)]
+)
+def test_what_is_kept_is_kept_long_enough_to_decide_by(monkeypatch: pytest.MonkeyPatch, name: str, least: int) -> None:
+    for days in (least, 36_500):
+        monkeypatch.setenv(f"HUIYIN_RETENTION_{name}_DAYS", str(days))
+        assert getattr(Settings(), f"retention_{name.lower()}_days") == days
+    for days in (least - 1, -1, 36_501):
+        monkeypatch.setenv(f"HUIYIN_RETENTION_{name}_DAYS", str(days))
+        with pytest.raises(ValidationError, match=name.lower()):
+            Settings()
+
+
 def test_secrets_come_from_files(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     for name, text in {
         "HUIYIN_API_KEYS": "one\ntwo, three\n",

@@ -131,7 +131,7 @@ async def stream_chats(
 ) -> AsyncIterable[ServerSentEvent]:
     """Send messages after the last one that the reader saw, then new ones as they come."""
     live: LiveHistory = request.app.state.live
-    seen: int = user["message_count"] if last_event_id is None else last_event_id
+    seen: int = user["message_count"] if last_event_id is None else max(last_event_id, user["forgotten"])
     async with live.watch(user["id"]) as watch:
         while not context.stopping.is_set():
             watch.changed.clear()
@@ -146,13 +146,13 @@ async def stream_chats(
 
 
 async def _json_lines(context: Context, user: asyncpg.Record) -> AsyncIterator[bytes]:
-    async for rows in users.export(context, user["id"], user["message_count"]):
+    async for rows in users.export(context, user):
         yield b"".join(to_json(_line(user["user_id"], row)) + b"\n" for row in rows)
 
 
 async def _csv(context: Context, user: asyncpg.Record) -> AsyncIterator[bytes]:
     yield csv_head(COLUMNS)
-    async for rows in users.export(context, user["id"], user["message_count"]):
+    async for rows in users.export(context, user):
         lines = (_line(user["user_id"], row) for row in rows)
         yield csv_lines([line[column] for column in COLUMNS] for line in lines)
 

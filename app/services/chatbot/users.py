@@ -112,10 +112,13 @@ async def history(context: Context, bot_id: int, user_id: str, *, limit: int, pa
     """Return a page of a user's history; any page costs the same."""
     async with context.database.connection() as connection:
         user = await _known(connection, bot_id, user_id)
-        total: int = user["message_count"]
+        gone: int = user["forgotten"]
+        total: int = user["message_count"] - gone
         wanted = page_slice(total, page, limit, newest_first=newest_first)
         rows = (
-            await store.chats(connection, user["id"], wanted.first, wanted.last, newest_first=newest_first)
+            await store.chats(
+                connection, user["id"], gone + wanted.first, gone + wanted.last, newest_first=newest_first
+            )
             if wanted.first <= wanted.last
             else []
         )
@@ -128,17 +131,18 @@ async def walk_history(
     """Return the messages behind an ordinal, and whether more follow; a walk is not disturbed by new messages."""
     async with context.database.connection() as connection:
         user = await _known(connection, bot_id, user_id)
-        total: int = user["message_count"]
+        gone: int = user["forgotten"]
+        newest: int = user["message_count"]
         if newest_first:
-            last = total if after is None else min(total, after - 1)
-            first, more = max(1, last - limit + 1), last - limit >= 1
+            last = newest if after is None else min(newest, after - 1)
+            first, more = max(gone + 1, last - limit + 1), last - limit > gone
         else:
-            first = 1 if after is None else after + 1
-            last, more = min(total, first + limit - 1), first + limit - 1 < total
+            first = max(gone, after or 0) + 1
+            last, more = min(newest, first + limit - 1), first + limit - 1 < newest
         rows = (
             await store.chats(connection, user["id"], first, last, newest_first=newest_first) if first <= last else []
         )
-    return Walk(total, rows, more)
+    return Walk(newest - gone, rows, more)
 
 
 async def search_history(
@@ -154,12 +158,13 @@ async def search_history(
     return listing(total, page, limit, rows)
 
 
-async def export(context: Context, contact_id: int, total: int) -> AsyncIterator[Sequence[asyncpg.Record]]:
-    """Give a user's first ``total`` messages, oldest first, in batches; no connection is held between them."""
-    for first in range(1, total + 1, EXPORT_BATCH):
+async def export(context: Context, user: asyncpg.Record) -> AsyncIterator[Sequence[asyncpg.Record]]:
+    """Give a user's messages up to now, oldest first, in batches; no connection is held between them."""
+    newest: int = user["message_count"]
+    for first in range(user["forgotten"] + 1, newest + 1, EXPORT_BATCH):
         async with context.database.connection() as connection:
-            last = min(total, first + EXPORT_BATCH - 1)
-            rows = await store.chats(connection, contact_id, first, last, newest_first=False)
+            last = min(newest, first + EXPORT_BATCH - 1)
+            rows = await store.chats(connection, user["id"], first, last, newest_first=False)
         yield rows
 
 
