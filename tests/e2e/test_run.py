@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import asyncpg
 import httpx2
@@ -118,6 +119,15 @@ def test_it_starts_serves_and_stops(tmp_path: Path, data: Path) -> None:
         assert httpx2.get(f"{service.url()}/healthz", timeout=SECONDS).status_code == 200
         assert "Making a database" not in service.told
         assert service.stop(signal.SIGINT) == 0
+
+
+def test_a_head_that_does_not_end_is_not_read(tmp_path: Path, data: Path) -> None:
+    with running(tmp_path, "--data-dir", str(data), "--no-demo") as service:
+        place = urlsplit(service.url())
+        with socket.create_connection((place.hostname, place.port), timeout=SECONDS) as connection:
+            connection.sendall(b"GET /healthz HTTP/1.1\r\nX-Large: " + b"a" * 70_000)
+            assert connection.recv(65536).startswith(b"HTTP/1.1 431")
+        assert service.stop() == 0
 
 
 def test_an_empty_database_of_its_own_is_migrated(tmp_path: Path, data: Path) -> None:
