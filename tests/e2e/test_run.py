@@ -199,14 +199,25 @@ def test_a_database_that_is_not_there_is_told(tmp_path: Path) -> None:
     assert told == "huiyin: DATABASE_URL must begin with postgresql://\n"
 
 
+@pytest.mark.parametrize("mark", "/?#[]@")
+@pytest.mark.parametrize("command", [("run", "--port", "0"), ("migrate",), ("keys", "list")])
+def test_a_password_that_breaks_the_url_is_not_shown(tmp_path: Path, mark: str, command: tuple[str, ...]) -> None:
+    code, printed, told = finish(tmp_path, *command, DATABASE_URL=f"postgresql://me:geh{mark}eim@127.0.0.1:1/x")
+    assert code == 1
+    assert "DATABASE_PASSWORD" in told
+    assert "geh" not in told + printed
+    assert "eim" not in told + printed
+
+
 def test_settings_are_printed_with_secrets_masked(tmp_path: Path) -> None:
-    variables = {"DATABASE_URL": "postgresql://me:geheim@host/db?password=versteckt", "HUIYIN_API_KEYS": "offen,zwei"}
+    variables = {"DATABASE_URL": "postgresql://me:geh@eim@host/db?password=versteckt", "HUIYIN_API_KEYS": "offen,zwei"}
+    variables["HUIYIN_ANALYST_URL"] = "https://me:leise@analyst.example.com/v1"
     code, printed, _ = finish(tmp_path, "config", HUIYIN_PORT="9000", **variables)
     assert code == 0
     assert "DATABASE_URL=postgresql://me:****@host/db?password=****\n" in printed
     assert "HUIYIN_API_KEYS=****,****\n" in printed
     assert "HUIYIN_PORT=9000\n" in printed
-    assert not any(secret in printed for secret in ("geheim", "versteckt", "offen", "zwei"))
+    assert not any(secret in printed for secret in ("geh", "eim", "versteckt", "offen", "zwei", "leise"))
 
 
 @pytest.mark.parametrize(
