@@ -114,6 +114,7 @@ class _Situation:
         self._numbers: dict[str, str | None] = {}
         self._house: list[str] = []
         self._of_tasks: dict[int, int] = {}
+        self._taken = 0
 
     @classmethod
     async def read(
@@ -157,7 +158,7 @@ class _Situation:
             is_unread=phone in self._unread,
             unknown_elsewhere_at=self._unknown_elsewhere_at(item),
         )
-        return decide(facts, item.rules, Room(self._room_of(item), desk.back_at(now)), now)
+        return decide(facts, item.rules, Room(self._room_of(item), desk.back_at(now, self._taken)), now)
 
     def take(self, item: Wanted, job: str, now: datetime) -> tuple[Wanted, Dial, NewCall]:
         """Give one call that may be placed its line; the next ones see that its number and its party are taken."""
@@ -165,6 +166,7 @@ class _Situation:
         assert item.script is not None  # noqa: S101 - the same
         line_id = next(line_id for line_id in self._lines_of(item) if self._free.get(line_id, 0) > 0)
         self._free[line_id] -= 1
+        self._taken += 1
         if item.lines is not None:
             self._of_tasks[item.lines.task_id] += 1
         self._phones.add(item.phone)
