@@ -154,6 +154,8 @@ class Access:
     def client(self, scope: Scope, headers: Headers) -> Address | None:
         """Return the address of who calls: the peer's, or what the nearest trusted proxy wrote; None if unknown."""
         peer = _address(scope["client"][0]) if scope.get("client") else None
+        if peer is None or not self._is_proxy(peer):
+            return peer
         written = [entry for line in headers.getlist("x-forwarded-for") for entry in line.split(",")]
         while written and peer is not None and self._is_proxy(peer):
             peer = _address(written.pop())

@@ -200,6 +200,20 @@ async def test_the_trail_names_the_key(settings: Settings, texts: Mapping[Scope,
     assert actor == f"key:{texts[Scope.OPERATE].split('_')[1]}"
 
 
+async def test_the_trail_names_the_key_at_the_door_of_the_default_bot(
+    settings: Settings, texts: Mapping[Scope, str], database: Database
+) -> None:
+    async with serving(settings) as client:
+        client.headers["X-API-Key"] = texts[Scope.ADMIN]
+        for method, path in (("POST", "/mute"), ("POST", "/unmute"), ("DELETE", "")):
+            answer = await client.request(method, f"/api/chatbot/users/lin{path}")
+            assert (answer.status_code, answer.json()["rc"]) == (200, 0), answer.text
+    async with database.connection() as connection:
+        trail = await connection.fetch("SELECT actor, action FROM audit_entry WHERE action <> 'key_created'")
+    assert {row["action"] for row in trail} >= {"mute", "unmute", "erase"}
+    assert {row["actor"] for row in trail} == {f"key:{texts[Scope.ADMIN].split('_')[1]}"}
+
+
 async def test_the_trail_names_who_moved_a_sequence(
     settings: Settings, texts: Mapping[Scope, str], database: Database
 ) -> None:
