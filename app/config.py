@@ -140,6 +140,7 @@ class Settings(BaseSettings):
     takeover_hours: Annotated[int, Field(ge=0, le=8760)] = 24
     review_hold_hours: Annotated[int, Field(ge=0, le=8760)] = 24
     unknown_hold_hours: Annotated[int, Field(ge=0, le=8760)] = 24
+    """How long an unknown outcome holds a sequence, and of a call its number in other tasks and cases."""
 
     gateway_timeout_seconds: Annotated[float, Field(gt=0, le=120)] = 10.0
     gateway_concurrency: Annotated[int, Field(ge=1, le=5000)] = 200

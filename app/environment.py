@@ -13,7 +13,8 @@ from pydantic_settings import SettingsError
 from app.config import Settings
 from app.errors import StartupError
 
-_PASSWORD = re.compile(r"(?P<before>://[^:@/]*:)[^@]*(?=@)|(?P<name>[?&]password=)[^&]*")
+_PASSWORD = re.compile(r"(?P<before>://[^:@/]*:).*(?=@)|(?P<name>[?&](?:ssl)?password=)[^&]*")
+"""Up to the last @, as a password may hold one: rather too much is hidden than too little."""
 
 
 def read(given: Mapping[str, Any]) -> Settings:
@@ -35,7 +36,8 @@ def shown(settings: Settings) -> Iterator[str]:
     """Give a line for each setting under the name of its environment variable, secrets masked."""
     for name, field in Settings.model_fields.items():
         value = getattr(settings, name)
-        yield f"{_variable(name, field)}={_url(value) if name == 'database_url' and value else _shown(value)}"
+        text = _shown(value.get_secret_value() if name == "database_url" and value else value)
+        yield f"{_variable(name, field)}={text}"
 
 
 def _place(location: tuple[int | str, ...]) -> str:
@@ -55,8 +57,6 @@ def _shown(value: Any) -> str:
         return ",".join(map(_shown, value))
     if isinstance(value, SecretStr):
         return "****"
-    return "" if value is None else str(value)
-
-
-def _url(value: SecretStr) -> str:
-    return _PASSWORD.sub(lambda found: f"{found['before'] or found['name']}****", value.get_secret_value())
+    # Whatever it is, it may be an address with a password.
+    text = "" if value is None else str(value)
+    return _PASSWORD.sub(lambda found: f"{found['before'] or found['name']}****", text)

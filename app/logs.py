@@ -4,6 +4,7 @@ Nothing that identifies a person or opens a door is written: phone numbers and W
 secrets by the name of their key. Logs of libraries take the same way, from warnings on.
 """
 
+import contextlib
 import json
 import logging
 import re
@@ -23,12 +24,18 @@ _PERSONAL: Final = re.compile(
     r"|(?P<label>(?<![A-Za-z])(?:微信号?|v信|wechat|weixin|wx)(?: ?id)?[ ::=是]{1,3})[A-Za-z][A-Za-z0-9_-]{5,19}"
     r"|(?P<wxid>wxid_)\w+"
     r"|(?P<scheme>(?:Bearer|Basic) )[A-Za-z0-9._~+/=-]{6,}"
-    r"|(?P<user>://[^/\s:@]*:)[^/\s@]+(?=@)",
+    r"|(?P<user>://[^/\s:@]*:)\S+(?=@)"
+    r"|(?P<query>[?&](?:ssl)?password=)[^&\s]+"
+    r"|(?P<abroad>(?<!\d)\+[1-9]\d{1,2})\d{2,8}(?P<last>\d{4})(?!\d)"
+    r"|(?P<area>(?<![\w.+-])0\d{2,3}[ -]?)\d{3,4}(?P<end>\d{4})(?![\w.-])",
     re.IGNORECASE,
 )
 _HIDDEN: Final = "****"
+_KEPT: Final = ("head", "label", "wxid", "scheme", "user", "query", "abroad", "area")
 _LOWEST_PHONE: Final = 13_000_000_000
 _HIGHEST_PHONE: Final = 19_999_999_999
+_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
+"""What would move a terminal's cursor, or begin a line that looks like one of ours."""
 _LONGEST_TRACEBACK: Final = 20_000
 # Keys that every line has come first, in this order.
 _FIRST: Final = ("time", "level", "event", "logger")
@@ -65,8 +72,8 @@ def mask(text: str) -> str:
 
 
 def _hide(match: re.Match[str]) -> str:
-    kept = match["head"] or match["label"] or match["wxid"] or match["scheme"] or match["user"]
-    return f"{kept}{_HIDDEN}{match['tail'] or ''}"
+    kept = next(match[name] for name in _KEPT if match[name])
+    return f"{kept}{_HIDDEN}{match['tail'] or match['last'] or match['end'] or ''}"
 
 
 class _Writer:
@@ -77,11 +84,22 @@ class _Writer:
         self.name = name
 
     def msg(self, line: str) -> None:
-        """Write one line at once, so that nothing is lost when the process is killed."""
-        self._stream.write(f"{line}\n")
-        self._stream.flush()
+        """Write one line at once, so that nothing is lost when the process is killed.
+
+        A line that cannot be written is lost: a full disk, or a reader that went away, must not keep what was sent
+        from being written down, and there is nobody left to be told.
+        """
+        with contextlib.suppress(OSError):
+            self._stream.write(f"{_writable(line, self._stream)}\n")
+            self._stream.flush()
 
     debug = info = warning = error = critical = exception = log = msg
+
+
+def _writable(line: str, stream: TextIO) -> str:
+    """Return a line with what the stream cannot take, such as half a character, as an escape."""
+    encoding = stream.encoding or "utf-8"
+    return line.encode(encoding, "backslashreplace").decode(encoding)
 
 
 class _Bridge(logging.Handler):
@@ -137,5 +155,6 @@ def _readable(_logger: _Writer, _method: str, event: EventDict) -> str:
     error = event.pop("exception", None)
     moment, level, sentence, _name = (event.pop(key) for key in _FIRST)
     keys = "".join(f" {key}={value}" for key, value in event.items())
-    line = f"{moment[11:23]} {level:<7} {sentence}{keys}"
+    line = _CONTROL.sub(lambda found: found[0].encode("unicode_escape").decode(), f"{sentence}{keys}")
+    line = f"{moment[11:23]} {level:<7} {line}"
     return line if error is None else f"{line}\n{error.rstrip()}"

@@ -181,7 +181,7 @@ def create_app(
     parts = _parts(context)
 
     @asynccontextmanager
-    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         with _told_to_stop(context):
             # So that the first request finds it done; a database that is away is told to those who ask.
             with suppress(UnavailableError):
@@ -193,6 +193,7 @@ def create_app(
             finally:
                 context.stopping.set()
                 await asyncio.gather(beginning, return_exceptions=True)
+                await app.state.looks.aclose()
                 await parts.close()
                 await http.close()
                 await context.dialer.close()
@@ -212,6 +213,7 @@ def create_app(
         setattr(app.state, part.name, getattr(parts, part.name))
     app.state.readiness = health.default_checks(context)
     app.state.warnings = health.default_warnings(context)
+    app.state.looks = health.looks_of(app.state)
     if parts.runner is not None:
         app.state.readiness["loops"] = health.loops_check(parts.runner.heartbeats)
         app.state.warnings["held"] = health.held_warning(parts.runner.holding)

@@ -29,6 +29,11 @@ class Circuit:
             return 0
         return 1 if self.opened else min(self.allowed, most)
 
+    @property
+    def is_trying(self) -> bool:
+        """Whether it failed, and has given no proof yet that it works again."""
+        return self.opened > 0
+
     def record(self, *, successes: int, failures: int, now: datetime) -> None:
         """Learn from a batch: how many got an answer, how many got none."""
         if failures == 0:

@@ -7,7 +7,7 @@ from typing import NamedTuple, TypeAlias
 
 import asyncpg
 
-from app.domain.calls import TaskStatus
+from app.domain.calls import UNKNOWN_RESULT, TaskStatus
 
 Row: TypeAlias = asyncpg.Record
 
@@ -36,6 +36,13 @@ _NUMBERS = f"""
             WHERE c.phone = i.phone AND c.created_at > $2 AND t.state = 'pending' AND t.attempts = 0
         ) AS is_unread
     FROM unnest($1::text[]) AS i(phone)
+"""
+
+# The bound on `created_at` is there for the index; the watchdog gives a call up within four days.
+_UNCERTAIN = f"""
+    SELECT phone, party_id, node_id, number_id, ended_at FROM outbound_call
+    WHERE phone = ANY($1::text[]) AND created_at > $2::timestamptz - interval '5 days' AND ended_at > $2
+      AND is_counted AND result = '{UNKNOWN_RESULT}'
 """
 
 _ACTIVE = """
@@ -213,6 +220,15 @@ async def numbers(
     """Return, by number: attempts that count since ``since``, whether one is unread, whether it was blocked lately."""
     rows = await connection.fetch(_NUMBERS, list(phones), since, blocked_since)
     return {row["phone"]: Number(tuple(row["recent"]), row["is_blocked"], row["is_unread"]) for row in rows}
+
+
+async def uncertain(connection: asyncpg.Connection, phones: Collection[str], *, since: datetime) -> Sequence[Row]:
+    """Return the calls to these numbers that ended since ``since`` and of which nobody knows how.
+
+    Rows ``phone, party_id, node_id, number_id, ended_at``.
+    """
+    rows: Sequence[Row] = await connection.fetch(_UNCERTAIN, list(phones), since)
+    return rows
 
 
 async def active(connection: asyncpg.Connection, phones: Collection[str], party_ids: Collection[int]) -> Sequence[Row]:

@@ -24,15 +24,37 @@ OLDEST_SERVER = 14
 _POOLER = re.compile(r"(?<=[?&])pooler=(?P<mode>[^&]*)&?")
 
 
+_HOSTS = re.compile(r"(?:\[[0-9A-Fa-f:.]+\]|[^:\[\]@]*)(?::[0-9]{0,5})?")
+"""One of the hosts of a URL, with or without a port; there may be several with commas."""
+
+
 def plain_dsn(url: str) -> str:
-    """Return a URL that asyncpg reads, from any spelling of a PostgreSQL URL (``postgres://``, ``+asyncpg``, …)."""
+    """Return a URL that asyncpg reads, from any spelling of a PostgreSQL URL (``postgres://``, ``+asyncpg``, …).
+
+    Raises:
+        ValueError: it cannot be read; the message says why and shows nothing of it, which may be a password.
+    """
     scheme, separator, rest = url.partition("://")
     if not separator or scheme.split("+")[0] not in {"postgres", "postgresql"}:
         raise ValueError("DATABASE_URL must begin with postgresql://")
+    _require_readable(rest)
     found = _POOLER.search(rest)
     if found and found["mode"] not in {"transaction", "session"}:
         raise ValueError("pooler in DATABASE_URL must be transaction or session")
     return f"postgresql://{_POOLER.sub('', rest).rstrip('?&')}"
+
+
+def _require_readable(rest: str) -> None:
+    """Refuse what asyncpg would fail on with a piece of the password in its error."""
+    place, _, query = re.split(r"(?=[/?#])", rest, maxsplit=1)[0], *rest.partition("?")[1:]
+    user, _, hosts = place.rpartition("@")
+    if re.search(r"[@\[\]]", user) or not all(_HOSTS.fullmatch(host) for host in hosts.split(",")):
+        raise ValueError(
+            "DATABASE_URL cannot be read: write / ? # [ ] @ % of user and password as %2F %3F %23 %5B %5D %40 %25, "
+            "or leave the password away and set DATABASE_PASSWORD"
+        )
+    if not all("=" in part for part in query.split("&") if part):
+        raise ValueError("DATABASE_URL must have name=value behind the question mark, with & between several")
 
 
 def is_pooled(url: str) -> bool:

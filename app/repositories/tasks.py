@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, Row, delete, exists, func, insert, literal, or_, select, true
+from sqlalchemy import ColumnElement, Row, delete, exists, func, insert, literal, or_, select, true, union
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.models import (
@@ -56,6 +56,29 @@ async def scripts_of(session: AsyncSession, task_ids: Sequence[int]) -> Sequence
         select(CallTaskScript.task_id, CallTaskScript.group_id, CallTaskScript.weight)
         .where(CallTaskScript.task_id.in_(task_ids))
         .order_by(CallTaskScript.task_id, CallTaskScript.position)
+    )
+    return (await session.execute(query)).all()
+
+
+async def times_of_lines(
+    session: AsyncSession, task_ids: Sequence[int]
+) -> Sequence[Row[int, datetime | None, datetime | None]]:
+    """Return (task, since when, until when) of each line over which these tasks may call."""
+    compared = exists().where(
+        CallTaskScript.task_id == CallTask.id, CallTaskScript.group_id == OutboundGroupLine.group_id
+    )
+    has_own = exists().where(CallTaskLine.task_id == CallTask.id)
+    of_scripts = (
+        select(CallTask.id.label("task_id"), OutboundGroupLine.line_id)
+        .join(OutboundGroupLine, or_(OutboundGroupLine.group_id == CallTask.destination_extension, compared))
+        .where(CallTask.id.in_(task_ids), ~has_own)
+    )
+    own = select(CallTaskLine.task_id, CallTaskLine.line_id).where(CallTaskLine.task_id.in_(task_ids))
+    used = union(own, of_scripts).subquery()
+    query = (
+        select(used.c.task_id, CallerLine.begin_at, CallerLine.deadline_at)
+        .join(CallerLine, CallerLine.id == used.c.line_id)
+        .where(CallerLine.call_line > 0)
     )
     return (await session.execute(query)).all()
 

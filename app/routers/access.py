@@ -12,6 +12,7 @@
   proof, which is checked there. Nothing else is open; a test walks all routes.
 - Keys of HUIYIN_API_KEYS permit everything and need no database. Those of the database are known for seconds only
   (`KeyRing`); where that knowledge is too old and cannot be renewed, the answer is 503 and not a guess.
+- Wrong keys are counted by the caller's address, and guessing is slowed down (`app/routers/wrong_keys.py`).
 - ``X-Forwarded-For`` counts only when it was written by one of the configured proxies.
 """
 
@@ -32,6 +33,7 @@ from app.domain.keys import digest, is_equal
 from app.errors import AppError, ForbiddenError, UnauthorizedError, UnavailableError
 from app.routers.dialects import dialect_of
 from app.routers.grants import ANYBODY, PROVING, THIS_MACHINE, Grant, give, key_grant
+from app.routers.wrong_keys import GUESSABLE, WrongKeys
 from app.services.keys import KeyRing
 
 OPEN: Final = frozenset({"/healthz", "/readyz"})
@@ -41,6 +43,8 @@ PROVEN: Final = ("/chat/", "/api/webchat/", SIGNED, "/api/v1/outbound-bot/record
 """Pages and calls of the web chat (``/chat/{token}``, ``/api/webchat/{token}/…``), signed calls, signed links."""
 
 _LOCAL_NAMES: Final = frozenset({"localhost", "127.0.0.1", "::1"})
+_MOST_OFFERED: Final = 4
+"""Keys of one request that are looked at."""
 _READING: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 _PROXY_HEADERS: Final = (
     "x-forwarded-for",
@@ -86,10 +90,15 @@ class Access:
 
     def __init__(self, settings: Settings, ring: KeyRing) -> None:
         self._bootstrap = tuple(
-            (digest(key.get_secret_value().encode()), key_grant(f"bootstrap-{number}", frozenset({KeyScope.ADMIN})))
-            for number, key in enumerate(settings.api_keys, start=1)
+            (
+                digest(key := secret.get_secret_value().encode()),
+                key_grant(f"bootstrap-{number}", frozenset({KeyScope.ADMIN})),
+                len(key) < GUESSABLE,
+            )
+            for number, secret in enumerate(settings.api_keys, start=1)
         )
         self._ring = ring
+        self._wrong = WrongKeys()
         self._proxies: tuple[Network, ...] = tuple(
             ip_network(entry, strict=False) for entry in settings.trusted_proxies
         )
@@ -100,6 +109,7 @@ class Access:
 
         Raises:
             UnauthorizedError: it may not call at all.
+            TooManyRequestsError: too many wrong keys came from its address.
             ForbiddenError: it may not call from there.
             UnavailableError: nobody knows, as the database is away.
         """
@@ -114,12 +124,17 @@ class Access:
             if not self._ring.has_any:
                 return self._local(scope, headers)
         offered, remembered = _offered(headers)
-        grant = self._bootstrap_grant([*offered, *remembered])
+        given = [*offered, *remembered][:_MOST_OFFERED]
+        if not given:
+            raise UnauthorizedError(_NO_KEY)
+        client = self.client(scope, headers)
+        grant = self._bootstrap_grant(given, client)
         if grant is None:
             await self._ring.ready()
-            grant = self._ring_grant([*offered, *remembered])
+            grant = self._ring_grant(given)
         if grant is None:
-            raise UnauthorizedError(_WRONG_KEY if offered or remembered else _NO_KEY)
+            self._wrong.count(client, [digest(key) for key in given])
+            raise UnauthorizedError(_WRONG_KEY)
         if remembered and _changes(scope):
             self._require_own_page(headers)
         return grant
@@ -139,6 +154,8 @@ class Access:
     def client(self, scope: Scope, headers: Headers) -> Address | None:
         """Return the address of who calls: the peer's, or what the nearest trusted proxy wrote; None if unknown."""
         peer = _address(scope["client"][0]) if scope.get("client") else None
+        if peer is None or not self._is_proxy(peer):
+            return peer
         written = [entry for line in headers.getlist("x-forwarded-for") for entry in line.split(",")]
         while written and peer is not None and self._is_proxy(peer):
             peer = _address(written.pop())
@@ -170,12 +187,15 @@ class Access:
         if origin is not None and _authority(origin) not in {headers.get("host"), self._public_host or None}:
             raise ForbiddenError(_FOREIGN_PAGE)
 
-    def _bootstrap_grant(self, offered: Sequence[bytes]) -> Grant | None:
+    def _bootstrap_grant(self, offered: Sequence[bytes], client: Address | None) -> Grant | None:
+        if not self._bootstrap:
+            return None
+        is_guessing = self._wrong.wait(client) > 0
         # Every pair is compared, so that the time taken tells nothing about which key was near.
         found = None
-        for key in map(digest, offered) if self._bootstrap else ():
-            for known, grant in self._bootstrap:
-                found = grant if is_equal(key, known) else found
+        for key in map(digest, offered):
+            for known, grant, is_guessable in self._bootstrap:
+                found = grant if is_equal(key, known) and not (is_guessable and is_guessing) else found
         return found
 
     def _ring_grant(self, offered: Sequence[bytes]) -> Grant | None:

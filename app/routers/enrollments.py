@@ -7,6 +7,7 @@ from fastapi import Query
 
 from app.errors import NotFoundError
 from app.repositories import enrollments as store
+from app.routers.actors import ActorDep
 from app.routers.deps import ContextDep, PageDep, PathId, QueryId
 from app.routers.families import FamilyRouter
 from app.routers.responses import problems
@@ -30,9 +31,9 @@ State = Literal["waiting", "active", "paused", "replied", "converted", "finished
     response_model=EnrolledOut,
     responses=problems(HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT),
 )
-async def enroll(body: EnrollIn, context: ContextDep) -> dict[str, Any]:
+async def enroll(body: EnrollIn, context: ContextDep, actor: ActorDep) -> dict[str, Any]:
     """Enroll people."""
-    results = await enrollments.enroll(context, enrollments.Request(**dict(body)))
+    results = await enrollments.enroll(context, enrollments.Request(**dict(body)), actor=actor)
     entered = sum(result.status in {Enrolled.ENROLLED, Enrolled.WAITING} for result in results)
     return {"total": len(results), "enrolled": entered, "results": results}
 
@@ -90,9 +91,9 @@ async def read_plan(enrollment_id: PathId, context: ContextDep) -> plan.Plan:
     response_model=EnrollmentOut,
     responses=problems(HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT),
 )
-async def pause(enrollment_id: PathId, context: ContextDep) -> dict[str, Any]:
+async def pause(enrollment_id: PathId, context: ContextDep, actor: ActorDep) -> dict[str, Any]:
     """Pause a sequence."""
-    await enrollments.pause(context, enrollment_id)
+    await enrollments.pause(context, enrollment_id, actor=actor)
     return await _read(context, enrollment_id)
 
 
@@ -103,9 +104,9 @@ async def pause(enrollment_id: PathId, context: ContextDep) -> dict[str, Any]:
     response_model=EnrollmentOut,
     responses=problems(HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT),
 )
-async def resume(enrollment_id: PathId, context: ContextDep) -> dict[str, Any]:
+async def resume(enrollment_id: PathId, context: ContextDep, actor: ActorDep) -> dict[str, Any]:
     """Resume a sequence."""
-    await enrollments.resume(context, enrollment_id)
+    await enrollments.resume(context, enrollment_id, actor=actor)
     return await _read(context, enrollment_id)
 
 
@@ -116,9 +117,9 @@ async def resume(enrollment_id: PathId, context: ContextDep) -> dict[str, Any]:
     response_model=EnrollmentOut,
     responses=problems(HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT),
 )
-async def stop(enrollment_id: PathId, context: ContextDep) -> dict[str, Any]:
+async def stop(enrollment_id: PathId, context: ContextDep, actor: ActorDep) -> dict[str, Any]:
     """Stop a sequence."""
-    await enrollments.stop(context, enrollment_id)
+    await enrollments.stop(context, enrollment_id, actor=actor)
     return await _read(context, enrollment_id)
 
 

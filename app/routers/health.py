@@ -1,14 +1,16 @@
 """Whether the service lives, whether it can work, and how it does."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from http import HTTPStatus
 from typing import Protocol
 
 import structlog
 from fastapi import Request, Response
 from pydantic import BaseModel, Field
+from starlette.datastructures import State
 
+from app.gathering import Gathering
 from app.models.revision import HEAD
 from app.repositories.migrations import current_revision
 from app.routers.families import FamilyRouter
@@ -19,6 +21,7 @@ from app.services.context import Context
 from app.services.holding import Holding
 
 CHECK_SECONDS = 3.0
+_MOST_TOGETHER = 1 << 20
 LATE_SECONDS = 60.0
 """A pass may take this long beyond its turn: a full batch through a slow gateway does."""
 
@@ -137,9 +140,7 @@ async def readyz(request: Request, response: Response) -> ReadinessAnswer:
     Answers 200 when the database answers, its migrations are current and the loops tick, else 503; no key needed.
     `warnings` has what somebody should see to, such as holidays that are missing: the status stays 200.
     """
-    state = request.app.state
-    answer, said = await asyncio.gather(_run_checks(state.readiness), _run_checks(state.warnings))
-    answer.warnings = {name: check.detail for name, check in said.checks.items() if check.detail} or None
+    answer: ReadinessAnswer = await request.app.state.looks(None)
     if answer.status != "ready":
         response.status_code = HTTPStatus.SERVICE_UNAVAILABLE
         response.headers["Retry-After"] = "2"
@@ -165,6 +166,20 @@ async def metrics(request: Request) -> Response:
     """
     await request.app.state.metrics.refresh()
     return Response(request.app.state.metrics.render(), media_type="text/plain; version=0.0.4; charset=utf-8")
+
+
+def looks_of(state: State) -> Gathering[None, ReadinessAnswer]:
+    """Return what looks whether a service is ready; whoever asks while it looks shares the next look.
+
+    Everybody may ask, and a look takes connections to the database: a crowd must not leave none for others.
+    """
+
+    async def look(asking: Sequence[None]) -> list[ReadinessAnswer]:
+        answer, said = await asyncio.gather(_run_checks(state.readiness), _run_checks(state.warnings))
+        answer.warnings = {name: check.detail for name, check in said.checks.items() if check.detail} or None
+        return [answer] * len(asking)
+
+    return Gathering(look, most=_MOST_TOGETHER, name="readiness")
 
 
 async def _run_checks(checks: Readiness) -> ReadinessAnswer:

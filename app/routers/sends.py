@@ -8,6 +8,7 @@ from fastapi import Header
 
 from app.errors import NotFoundError
 from app.repositories import records
+from app.routers.actors import ActorDep
 from app.routers.deps import ContextDep, PathId
 from app.routers.families import FamilyRouter
 from app.routers.responses import problems
@@ -55,9 +56,9 @@ async def send(body: SendIn, context: ContextDep, idempotency_key: IdempotencyKe
     response_model=RecordOut,
     responses=problems(HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT),
 )
-async def resolve(record_id: PathId, body: ResolveIn, context: ContextDep) -> dict[str, Any]:
+async def resolve(record_id: PathId, body: ResolveIn, context: ContextDep, actor: ActorDep) -> dict[str, Any]:
     """Settle an uncertain record."""
-    await uncertain.resolve(context, record_id, was_sent=body.outcome == "sent")
+    await uncertain.resolve(context, record_id, was_sent=body.outcome == "sent", actor=actor)
     async with context.database.connection() as connection:
         return _shape(await records.find_record(connection, record_id))
 

@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 _BYTE_ORDER_MARK = "\ufeff"
-_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
-"""A spreadsheet would run a cell that begins so (OWASP: CSV injection)."""
+_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
+"""A spreadsheet would run a cell that begins so (OWASP: CSV injection); the last four are full-width ones of CJK."""
 
 
 def csv_head(columns: Sequence[str]) -> bytes:

@@ -86,7 +86,8 @@ async def load_history(context: Context) -> None:
     dispatcher = Dispatcher(past, context.messenger)
     began = clock.now()
     ids = [contact_id for contact_id, _name, _position in _PEOPLE if contact_id > 1]
-    await enrollments.enroll(past, enrollments.Request(ids, None, opening=True, config_id=None, restart=False))
+    request = enrollments.Request(ids, None, opening=True, config_id=None, restart=False)
+    await enrollments.enroll(past, request, actor="demonstration")
     await dispatcher.drain()
     clock.advance(timedelta(minutes=1))
     answers = list(_ANSWERS)

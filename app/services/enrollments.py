@@ -77,13 +77,13 @@ class EnrollmentResult:
         return MESSAGES[self.status]
 
 
-async def enroll(context: Context, request: Request) -> list[EnrollmentResult]:
+async def enroll(context: Context, request: Request, *, actor: str) -> list[EnrollmentResult]:
     """Enroll people, an answer for each in the order of the list; at most 10,000 in one call."""
     await _check_config(context, request.config_id)
     ids = await _wanted_ids(context, request)
     results: dict[int, EnrollmentResult] = {}
     for start in range(0, len(ids), CHUNK):
-        results |= await _enroll_chunk(context, request, sorted(ids[start : start + CHUNK]))
+        results |= await _enroll_chunk(context, request, sorted(ids[start : start + CHUNK]), actor)
     context.wake.set()
     return [results[contact_id] for contact_id in ids]
 
@@ -113,7 +113,9 @@ async def _wanted_ids(context: Context, request: Request) -> list[int]:
     return ids
 
 
-async def _enroll_chunk(context: Context, request: Request, contact_ids: Sequence[int]) -> dict[int, EnrollmentResult]:
+async def _enroll_chunk(
+    context: Context, request: Request, contact_ids: Sequence[int], actor: str
+) -> dict[int, EnrollmentResult]:
     now = context.clock.now()
     async with context.database.transaction() as connection:
         people = await store.lock_candidates(connection, contact_ids)
@@ -129,7 +131,7 @@ async def _enroll_chunk(context: Context, request: Request, contact_ids: Sequenc
         await audit.write_reasons(
             connection,
             now,
-            "operator",
+            actor,
             "enroll",
             [(contact_id, enrollment_id, results[contact_id].status) for contact_id, enrollment_id in inserted.items()],
         )
@@ -175,23 +177,23 @@ def _row(
     return person["id"], person["bot_id"], config_id, "active", None, opening
 
 
-async def pause(context: Context, enrollment_id: int) -> None:
+async def pause(context: Context, enrollment_id: int, *, actor: str) -> None:
     """Hold a sequence until it is resumed."""
-    await _change(context, enrollment_id, {"waiting", "active"}, "pause")
+    await _change(context, enrollment_id, {"waiting", "active"}, "pause", actor)
 
 
-async def resume(context: Context, enrollment_id: int) -> None:
+async def resume(context: Context, enrollment_id: int, *, actor: str) -> None:
     """Go on with a paused sequence; what became due meanwhile is one message at most."""
-    await _change(context, enrollment_id, {"paused"}, "resume")
+    await _change(context, enrollment_id, {"paused"}, "resume", actor)
     context.wake.set()
 
 
-async def stop(context: Context, enrollment_id: int) -> None:
+async def stop(context: Context, enrollment_id: int, *, actor: str) -> None:
     """End a sequence for good."""
-    await _change(context, enrollment_id, {"waiting", "active", "paused"}, "stop")
+    await _change(context, enrollment_id, {"waiting", "active", "paused"}, "stop", actor)
 
 
-async def _change(context: Context, enrollment_id: int, allowed: set[str], action: str) -> None:
+async def _change(context: Context, enrollment_id: int, allowed: set[str], action: str, actor: str) -> None:
     now = context.clock.now()
     async with context.database.transaction() as connection:
         found = await store.find(connection, enrollment_id)
@@ -207,7 +209,7 @@ async def _change(context: Context, enrollment_id: int, allowed: set[str], actio
         if state == "waiting":
             await _match(connection, enrollment_id, found["position"], now)
         await audit.write_reasons(
-            connection, now, "operator", action, [(found["contact_id"], enrollment_id, reason or state)]
+            connection, now, actor, action, [(found["contact_id"], enrollment_id, reason or state)]
         )
 
 

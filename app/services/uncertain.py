@@ -15,7 +15,7 @@ from app.services.limits import limits_on
 from app.services.sequences import load_sequences, script_of
 
 
-async def resolve(context: Context, record_id: int, *, was_sent: bool) -> None:
+async def resolve(context: Context, record_id: int, *, was_sent: bool, actor: str) -> None:
     """Settle an uncertain record: sent, and the sequence goes on; or not sent, and the same step is due again."""
     now = context.clock.now()
     async with context.database.transaction() as connection:
@@ -33,7 +33,7 @@ async def resolve(context: Context, record_id: int, *, was_sent: bool) -> None:
         await audit.write_reasons(
             connection,
             now,
-            "operator",
+            actor,
             "resolve",
             [(record["contact_id"], record["enrollment_id"], "sent" if was_sent else "not_sent")],
         )

@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import asyncpg
 import httpx2
@@ -120,6 +121,15 @@ def test_it_starts_serves_and_stops(tmp_path: Path, data: Path) -> None:
         assert service.stop(signal.SIGINT) == 0
 
 
+def test_a_head_that_does_not_end_is_not_read(tmp_path: Path, data: Path) -> None:
+    with running(tmp_path, "--data-dir", str(data), "--no-demo") as service:
+        place = urlsplit(service.url())
+        with socket.create_connection((place.hostname, place.port), timeout=SECONDS) as connection:
+            connection.sendall(b"GET /healthz HTTP/1.1\r\nX-Large: " + b"a" * 70_000)
+            assert connection.recv(65536).startswith(b"HTTP/1.1 431")
+        assert service.stop() == 0
+
+
 def test_an_empty_database_of_its_own_is_migrated(tmp_path: Path, data: Path) -> None:
     """As it is after a first start that was killed between making the database and filling it."""
     with EmbeddedPostgres(data):
@@ -189,14 +199,25 @@ def test_a_database_that_is_not_there_is_told(tmp_path: Path) -> None:
     assert told == "huiyin: DATABASE_URL must begin with postgresql://\n"
 
 
+@pytest.mark.parametrize("mark", "/?#[]@")
+@pytest.mark.parametrize("command", [("run", "--port", "0"), ("migrate",), ("keys", "list")])
+def test_a_password_that_breaks_the_url_is_not_shown(tmp_path: Path, mark: str, command: tuple[str, ...]) -> None:
+    code, printed, told = finish(tmp_path, *command, DATABASE_URL=f"postgresql://me:geh{mark}eim@127.0.0.1:1/x")
+    assert code == 1
+    assert "DATABASE_PASSWORD" in told
+    assert "geh" not in told + printed
+    assert "eim" not in told + printed
+
+
 def test_settings_are_printed_with_secrets_masked(tmp_path: Path) -> None:
-    variables = {"DATABASE_URL": "postgresql://me:geheim@host/db?password=versteckt", "HUIYIN_API_KEYS": "offen,zwei"}
+    variables = {"DATABASE_URL": "postgresql://me:geh@eim@host/db?password=versteckt", "HUIYIN_API_KEYS": "offen,zwei"}
+    variables["HUIYIN_ANALYST_URL"] = "https://me:leise@analyst.example.com/v1"
     code, printed, _ = finish(tmp_path, "config", HUIYIN_PORT="9000", **variables)
     assert code == 0
     assert "DATABASE_URL=postgresql://me:****@host/db?password=****\n" in printed
     assert "HUIYIN_API_KEYS=****,****\n" in printed
     assert "HUIYIN_PORT=9000\n" in printed
-    assert not any(secret in printed for secret in ("geheim", "versteckt", "offen", "zwei"))
+    assert not any(secret in printed for secret in ("geh", "eim", "versteckt", "offen", "zwei", "leise"))
 
 
 @pytest.mark.parametrize(

@@ -81,6 +81,42 @@ async def test_two_replicas_behind_caddy(database_url: str, tmp_path: Path) -> N
                 assert await connection.fetchval("SELECT count(*) FROM contact WHERE name = 'x'") == 10
 
 
+@asynccontextmanager
+async def nginx(folder: Path, upstream: str) -> AsyncIterator[str]:
+    """Lend the address of an nginx with the configuration of deploy/, but for the places on this machine."""
+    port, text = free_port(), (ROOT / "deploy" / "nginx.conf").read_text()
+    places = {"listen 8080": f"listen 127.0.0.1:{port}", "127.0.0.1:8001": upstream}
+    places["/tmp/"] = f"{folder}/"  # noqa: S108 - replaced, not used
+    for given, taken in places.items():
+        assert given in text
+        text = text.replace(given, taken)
+    text = "".join(line for line in text.splitlines(keepends=True) if "127.0.0.1:8002" not in line)
+    (folder / "nginx.conf").write_text(text)
+    command = [str(NGINX), "-p", str(folder), "-c", str(folder / "nginx.conf"), "-g", "daemon off;"]
+    process = await asyncio.create_subprocess_exec(*command)
+    try:
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        process.terminate()
+        await process.wait()
+
+
+@pytest.mark.skipif(NGINX is None, reason="NO PROXY WAS TRIED: nginx is not installed")
+async def test_a_browser_behind_nginx_may_change_things(database_url: str, tmp_path: Path) -> None:
+    """The service compares a page's origin with the address that was called, port included."""
+    settings = {"API_KEYS": KEY, "TRUSTED_PROXIES": "127.0.0.1"}
+    async with (
+        running_service(database_url, **settings) as service,
+        nginx(tmp_path, service.url.removeprefix("http://")) as site,
+        httpx2.AsyncClient(base_url=site, timeout=30, auth=("", KEY)) as client,
+    ):
+        made = await answer(client, "POST", "/api/contacts", json={"name": "x"}, headers={"Origin": site})
+        assert made.status_code == 201, made.text
+        foreign = await client.post("/api/contacts", json={"name": "x"}, headers={"Origin": "https://evil.example"})
+        assert foreign.status_code == 403
+        assert (await client.get("/readyz")).status_code == 404
+
+
 @pytest.mark.skipif(NGINX is None, reason="NO PROXY WAS TRIED: nginx is not installed")
 def test_the_configuration_of_nginx_is_read(tmp_path: Path) -> None:
     command = [str(NGINX), "-t", "-p", str(tmp_path), "-c", str(ROOT / "deploy" / "nginx.conf")]
@@ -94,4 +130,6 @@ def test_replicas_are_as_strict_as_the_service_alone() -> None:
     assert over["services"]["huiyin-2"]["extends"] == {"file": "compose.yaml", "service": "huiyin"}
     assert over["services"]["huiyin"]["ports"] == over["services"]["huiyin-2"]["ports"] == []
     subnet = over["networks"]["default"]["ipam"]["config"][0]["subnet"]
-    assert over["services"]["huiyin"]["environment"]["HUIYIN_TRUSTED_PROXIES"] == subnet
+    settings = over["services"]["huiyin"]["environment"]
+    assert settings["HUIYIN_TRUSTED_PROXIES"] == subnet
+    assert settings["HUIYIN_PUBLIC_URL"] == "${HUIYIN_PUBLIC_URL:-https://${HUIYIN_SITE}}"

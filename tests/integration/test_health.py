@@ -82,6 +82,24 @@ async def test_more_checks_can_be_put_in(app: FastAPI, client: httpx2.AsyncClien
     assert checks["well"] == {"ok": True}
 
 
+async def test_a_crowd_that_asks_shares_looks(app: FastAPI, client: httpx2.AsyncClient) -> None:
+    """Everybody may ask: each look by itself would take connections from who has a key."""
+    looks = 0
+
+    async def counted() -> str | None:
+        nonlocal looks
+        looks += 1
+        await asyncio.sleep(0)
+        return None
+
+    app.state.readiness["counted"] = counted
+    answers = await asyncio.gather(*(client.get("/readyz") for _ in range(200)))
+    assert {answer.status_code for answer in answers} == {200}
+    assert looks < 50
+    app.state.context.stopping.set()
+    assert (await client.get("/readyz")).status_code == 503, "a look begins after it was asked for"
+
+
 async def test_metrics_count_by_template(client: httpx2.AsyncClient) -> None:
     for number in range(3):
         await client.get(f"/docs/assets/{number}")

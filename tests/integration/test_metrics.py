@@ -1,11 +1,15 @@
 """/metrics: what the database knows, asked for rarely, and what each rule of the runbook needs."""
 
+import asyncio
 import re
+import shutil
+import subprocess
 from datetime import timedelta
 from pathlib import Path
 
 import asyncpg
 import httpx2
+import pytest
 from fastapi import FastAPI
 
 from app.clock import ManualClock
@@ -13,6 +17,7 @@ from app.services.dispatch.dispatcher import Dispatcher
 from tests.helpers import add_contact, add_script, make_config
 
 RUNBOOK = Path(__file__).parents[2] / "docs" / "runbook"
+PROMTOOL = shutil.which("promtool")
 NAMES = re.compile(r"\bhuiyin_\w+")
 
 
@@ -81,6 +86,30 @@ async def test_loops_are_timed_and_their_failures_counted(app: FastAPI, client: 
     found = await shown(app, client)
     assert found['huiyin_loop_duration_seconds_count{loop="dispatch"}'] == "2.0"
     assert found['huiyin_loop_failures_total{loop="dispatch"}'] == "1.0"
+
+
+def kinds(text: str) -> set[tuple[str, str, str]]:
+    """Return (metric, label, value) of everything that is named with an exact label."""
+    named = re.findall(r"\b(huiyin_\w+)\{([^}]*)\}", text)
+    return {(name, *pair) for name, labels in named for pair in re.findall(r'(\w+)="([^"]*)"', labels)}
+
+
+async def test_every_rule_names_states_that_exist(app: FastAPI, client: httpx2.AsyncClient) -> None:
+    """A rule that waits for a state under another name never fires."""
+    wanted = kinds((RUNBOOK / "alerts.yaml").read_text(encoding="utf-8"))
+    assert len(wanted) >= 6
+    assert wanted <= kinds("\n".join(await shown(app, client)))
+
+
+@pytest.mark.skipif(PROMTOOL is None, reason="NO RULE WAS READ: promtool is not installed")
+async def test_prometheus_can_read_rules_and_metrics(app: FastAPI, client: httpx2.AsyncClient) -> None:
+    app.state.metrics.loop("dispatch", 0.02, is_failure=False)
+    text = (await client.get("/metrics")).text
+    for command, given in ((["rules", str(RUNBOOK / "alerts.yaml")], ""), (["metrics"], text)):
+        done = await asyncio.to_thread(
+            subprocess.run, [str(PROMTOOL), "check", *command], input=given, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
 
 
 async def test_every_rule_uses_metrics_that_exist_and_has_an_entry(app: FastAPI, client: httpx2.AsyncClient) -> None:

@@ -200,6 +200,46 @@ async def test_the_trail_names_the_key(settings: Settings, texts: Mapping[Scope,
     assert actor == f"key:{texts[Scope.OPERATE].split('_')[1]}"
 
 
+async def test_the_trail_names_the_key_at_the_door_of_the_default_bot(
+    settings: Settings, texts: Mapping[Scope, str], database: Database
+) -> None:
+    async with serving(settings) as client:
+        client.headers["X-API-Key"] = texts[Scope.ADMIN]
+        for method, path in (("POST", "/mute"), ("POST", "/unmute"), ("DELETE", "")):
+            answer = await client.request(method, f"/api/chatbot/users/lin{path}")
+            assert (answer.status_code, answer.json()["rc"]) == (200, 0), answer.text
+    async with database.connection() as connection:
+        trail = await connection.fetch("SELECT actor, action FROM audit_entry WHERE action <> 'key_created'")
+    assert {row["action"] for row in trail} >= {"mute", "unmute", "erase"}
+    assert {row["actor"] for row in trail} == {f"key:{texts[Scope.ADMIN].split('_')[1]}"}
+
+
+async def test_the_trail_names_who_moved_a_sequence(
+    settings: Settings, texts: Mapping[Scope, str], database: Database
+) -> None:
+    """Who let somebody be written to is told apart from others who may, too."""
+    async with serving(settings) as client:
+        client.headers["X-API-Key"] = texts[Scope.ADMIN]
+        contact = (await client.post("/api/contacts", json={"name": "林小满"})).json()["id"]
+        enrolled = await client.post("/api/followup-enrollments", json={"contact_ids": [contact]})
+        place = f"/api/followup-enrollments/{enrolled.json()['results'][0]['enrollment_id']}"
+        for action in ("pause", "resume", "stop"):
+            assert (await client.post(f"{place}/{action}")).status_code == 200
+        async with database.transaction() as connection:
+            record = await connection.fetchval(
+                "INSERT INTO follow_up_record (bot_id, contact_id, kind, status, key, content, reserved_at)"
+                " SELECT bot_id, id, 'manual', 'unknown', gen_random_uuid(), '您好', now() FROM contact WHERE id = $1"
+                " RETURNING id",
+                contact,
+            )
+        settled = await client.post(f"/api/followup-records/{record}/resolve", json={"outcome": "sent"})
+        assert settled.status_code == 200, settled.text
+    async with database.connection() as connection:
+        trail = await connection.fetch("SELECT actor, action FROM audit_entry WHERE contact_id = $1", contact)
+    assert {row["action"] for row in trail} == {"enroll", "pause", "resume", "stop", "resolve"}
+    assert {row["actor"] for row in trail} == {f"key:{texts[Scope.ADMIN].split('_')[1]}"}
+
+
 def refusal(app: FastAPI) -> str:
     with pytest.raises(ValueError, match="do not agree") as caught:
         require_rules(app.router, are_all=True)

@@ -1,6 +1,7 @@
 """A person's own chat: reading, writing, and the live stream over a real server."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
 from contextlib import suppress
 from datetime import timedelta
@@ -78,6 +79,24 @@ async def test_a_repeated_try_is_harmless(client: Client, database: Database) ->
     for _ in range(2):
         assert (await client.post(f"{chat}/messages", json={"content": "在的"})).status_code == 201
     assert len((await client.get(f"{chat}/messages")).json()["results"]) == 3
+
+
+async def test_nobody_without_a_token_can_send_more_than_a_message(client: Client, database: Database) -> None:
+    """The body is read before the token is looked up."""
+    _, chat = await open_chat(client, database)
+    longest = json.dumps({"content": "😀" * 5000, "client_id": "x" * 64})
+    assert len(longest) > 60_000
+    is_json = {"Content-Type": "application/json"}
+    assert (await client.post(f"{chat}/messages", content=longest, headers=is_json)).status_code == 201
+
+    async def endless() -> AsyncIterator[bytes]:
+        for _ in range(100):
+            yield b"a" * 1000
+
+    for address in (chat, "/api/webchat/nobodys-token-0001"):
+        for content in (b"a" * 70_000, endless()):
+            answer = await client.post(f"{address}/messages", content=content, headers=is_json)
+            assert (answer.status_code, answer.headers["connection"]) == (413, "close")
 
 
 async def test_client_ids_of_two_people_do_not_meet(client: Client, database: Database) -> None:

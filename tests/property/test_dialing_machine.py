@@ -80,6 +80,8 @@ class Call:
     is_counted: bool = True
     is_reached: bool = False
     is_unknown: bool = False
+    is_forgotten: bool = False
+    """It ended, and nobody knows how."""
 
 
 @dataclass(slots=True)
@@ -191,6 +193,7 @@ class DialingMachine(RuleBasedStateMachine):
             return
         call.is_counted = how not in {"fault", "cancelled"}
         call.is_reached = how == "reached"
+        call.is_forgotten = how == "forgotten"
         current.faults += not call.is_counted
         attempt = Attempt(
             ended_at=self.now,
@@ -286,8 +289,14 @@ class DialingMachine(RuleBasedStateMachine):
             is_reached=any(call.is_reached for call in own),
             last_ended_at=max((call.ended_at for call in own if call.ended_at and call.is_counted), default=None),
             is_automatic=is_automatic,
+            unknown_elsewhere_at=max(self.forgotten_elsewhere(party, node), default=None),
         )
         return decide(facts, RULES, Room(self.lines - len(self.active()), self.back_at), self.now)
+
+    def forgotten_elsewhere(self, party: int, node: int) -> list[datetime]:
+        """Return when uncertain calls to the same number ended, of other parties or at the other node."""
+        others = [call for call in self.calls if (call.party, call.node) != (party, node) and call.is_forgotten]
+        return [call.ended_at for call in others if PHONES[call.party] == PHONES[party] and call.ended_at]
 
     def settle(self, item: Round, refusal: Refusal) -> None:
         if refusal.until is None:
@@ -316,6 +325,8 @@ class DialingMachine(RuleBasedStateMachine):
         counted = [call for call in own if call.is_counted]
         assert len(counted) < MAX_ROUNDS
         assert all(self.now - (call.ended_at or self.now) >= INTERVAL for call in counted), "too early"
+        hold = DAY if is_automatic else INTERVAL
+        assert all(self.now >= at + hold for at in self.forgotten_elsewhere(party, node)), "may have answered"
         if is_automatic:
             assert not any(call.is_reached for call in own), "after an answer"
             assert (party, node) not in self.gave_up, "by itself, where only a person may ask again"

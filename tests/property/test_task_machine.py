@@ -244,6 +244,10 @@ class TaskMachine(RuleBasedStateMachine):
     def recent(self, phone: str) -> int:
         return sum(call.phone == phone and call.is_counted and call.at > self.now - DAY for call in self.calls)
 
+    def forgotten_elsewhere(self, place: int, key: int) -> list[datetime]:
+        others = [c for c in self.calls if (c.task, c.number) != (place, key) and c.how == "forgotten"]
+        return [c.ended_at for c in others if c.phone == self.tasks[place].numbers[key].phone and c.ended_at]
+
     def free(self) -> dict[str, int]:
         used = Counter(call.line for call in self.active())
         return {line: slots - used[line] - (self.held if line == "a" else 0) for line, slots in SLOTS.items()}
@@ -293,6 +297,7 @@ class TaskMachine(RuleBasedStateMachine):
             is_reached=False,
             last_ended_at=None,
             is_automatic=True,
+            unknown_elsewhere_at=max(self.forgotten_elsewhere(place, key), default=None),
         )
         free = self.free()
         lines = [line for line in LINES[place] if free[line] > 0]
@@ -363,6 +368,7 @@ class TaskMachine(RuleBasedStateMachine):
         active = self.active()
         assert sum(call.line == line for call in active) + (self.held if line == "a" else 0) < SLOTS[line]
         assert sum(call.task == place for call in active) < task.most
+        assert all(self.now >= at + DAY for at in self.forgotten_elsewhere(place, key)), "may have answered"
         own = [call for call in self.calls if (call.task, call.number) == (place, key) and call.how != "not taken"]
         assert len(own) <= MOST_REDIALS, "more than fifty redials"
         assert not any(call.how in {"talk", "shielded", "forgotten", "cancelled"} for call in own), own

@@ -7,6 +7,7 @@ import sys
 import warnings
 from collections.abc import Iterator
 from http import HTTPStatus
+from pathlib import Path
 
 import pytest
 import structlog
@@ -65,6 +66,14 @@ def test_a_line_is_a_sentence_with_keys(out: io.StringIO) -> None:
         ("wxid_9f8e7d6c", "wxid_****"),
         ("Authorization: Bearer abcdef123456", "Authorization: Bearer ****"),
         ("postgresql://me:geheim@host/db", "postgresql://me:****@host/db"),
+        ("postgresql://me:ge/h@eim@host/db", "postgresql://me:****@host/db"),
+        ("postgresql://h/db?password=geheim&sslpassword=x", "postgresql://h/db?password=****&sslpassword=****"),
+        ("Key (phone)=(+85291234567) exists", "Key (phone)=(+852****4567) exists"),
+        ("+14155552671", "+141****2671"),
+        ("010-12345678, 0755 87654321, 05718765432", "010-****5678, 0755 ****4321, 0571****5432"),
+        ("1772706600471-447e-96ea-97523c61189b", "1772706600471-447e-96ea-97523c61189b"),
+        ("2026-03-05T10:30:00.012345678+08:00", "2026-03-05T10:30:00.012345678+08:00"),
+        ("0.01234567890 id-01234567890 0x01234567890", "0.01234567890 id-01234567890 0x01234567890"),
         ("2026-03-05T10:30:00Z", "2026-03-05T10:30:00Z"),
         ("nothing here", "nothing here"),
     ],
@@ -88,6 +97,31 @@ def test_masking_reaches_every_value(out: io.StringIO) -> None:
     assert line["phone"] == "138****8000"
     assert line["status"] == 404
     assert line["nested"] == {"list": ["138****8000", 5], "api_key": "****", "13": {"password": "****"}}
+
+
+@pytest.mark.parametrize(
+    ("encoding", "written"),
+    [("utf-8", "half \\ud83d, 已发送\n"), ("ascii", "half \\ud83d, \\u5df2\\u53d1\\u9001\n")],
+)
+def test_what_cannot_be_encoded_is_written_all_the_same(encoding: str, written: str) -> None:
+    raw = io.BytesIO()
+    stream = io.TextIOWrapper(raw, encoding)
+    logs._Writer(stream).msg("half \ud83d, 已发送")
+    assert raw.getvalue().decode() == written
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="the system has no file that is always full")
+def test_a_full_disk_stops_nothing_but_the_log() -> None:
+    with io.TextIOWrapper(io.FileIO("/dev/full", "w"), write_through=True) as full:
+        with pytest.raises(OSError, match="No space left"):
+            full.write("as it is")
+        logs._Writer(full).msg("a message was sent")
+
+
+def test_nobody_writes_lines_of_their_own_to_a_terminal() -> None:
+    event = {"time": "2026-03-05T10:30:00.000Z", "level": "info", "event": "said", "logger": "x"}
+    line = logs._readable(logs._Writer(io.StringIO()), "info", event | {"text": "a\n10:30:00.000 error\x1b[2J\u202eb"})
+    assert line == r"10:30:00.000 info    said text=a\n10:30:00.000 error\x1b[2J\u202eb"
 
 
 def test_an_exception_is_one_field(out: io.StringIO) -> None:

@@ -1,6 +1,6 @@
 """What a call is: its statuses, what an ended attempt means, when to ask the provider again."""
 
-from app.domain.calls.outcomes import Outcome, asks_for_person, outcome_of
+from app.domain.calls.outcomes import UNKNOWN_RESULT, Outcome, asks_for_person, outcome_of
 from app.domain.calls.statuses import (
     NOT_REDIALLED,
     NUMBER_STATUS_TEXTS,
@@ -14,6 +14,7 @@ from app.domain.calls.statuses import (
 __all__ = [
     "NOT_REDIALLED",
     "NUMBER_STATUS_TEXTS",
+    "UNKNOWN_RESULT",
     "Action",
     "JobStatus",
     "NumberStatus",

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 
 from app.domain.calls.statuses import NUMBER_STATUS_TEXTS, Action, NumberStatus, Speaker, TaskStatus
 
+UNKNOWN_RESULT = "结果未知"
+"""Of an attempt of which nobody can know how it ended."""
 _CONNECTED = "已接通"
 _TALKED = frozenset(
     {
@@ -87,7 +89,7 @@ def outcome_of(task_status: TaskStatus | None, actions: Sequence[tuple[Speaker, 
     if task_status in _NUMBER:
         return _counted(_NUMBER[task_status])
     # Executing, or no word at all, of a call that is over: nobody can know, so it counts against calling again.
-    return Outcome(NumberStatus.WAITING, True, False, "结果未知")
+    return Outcome(NumberStatus.WAITING, True, False, UNKNOWN_RESULT)
 
 
 def asks_for_person(task_status: TaskStatus | None, actions: Sequence[tuple[Speaker, Action]]) -> bool:

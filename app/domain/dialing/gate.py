@@ -158,6 +158,8 @@ class Facts:
     """Asked for by callAuto 0 or placed by the scheduler."""
     is_unread: bool = False
     """Nobody has looked yet whether the person refused further calls in the last talk on this number."""
+    unknown_elsewhere_at: datetime | None = None
+    """When the last call ended that was made to this number about something else and of which nobody knows the end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,6 +174,8 @@ class Rules:
     daily_cap: int
     closes_at: Callable[[datetime], datetime | None] | None = None
     """The end of the open time in which the given moment lies; None, or no function: it does not end."""
+    unknown_hold: timedelta = DAY
+    """How long a call about something else of which nobody knows the end keeps the scheduler from the number."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,6 +201,7 @@ def refusals(facts: Facts, rules: Rules, room: Room, now: datetime) -> Iterator[
         yield Refusal(_active_reason(facts.active), now + rules.interval)
     if facts.is_unread:
         yield Refusal(Reason.TALK_UNREAD, now + min(rules.interval, UNREAD_PAUSE))
+    yield from _about_doubts_elsewhere(facts, rules, now)
     if facts.last_ended_at is not None and now < facts.last_ended_at + rules.interval:
         yield Refusal(Reason.INTERVAL, facts.last_ended_at + rules.interval)
     if room.provider_back_at is not None:
@@ -238,6 +243,16 @@ def _about_the_caps(facts: Facts, rules: Rules, now: datetime) -> Iterator[Refus
         yield Refusal(Reason.ROUND_LIMIT, None)
     if facts.is_automatic and facts.is_reached:
         yield Refusal(Reason.ALREADY_REACHED, None)
+
+
+def _about_doubts_elsewhere(facts: Facts, rules: Rules, now: datetime) -> Iterator[Refusal]:
+    """Hold a number whose person may have answered another call; in its own task or case nothing follows by itself."""
+    if facts.unknown_elsewhere_at is None:
+        return
+    # A person who asks for one call decides as they may after an uncertain call of the same case.
+    held_until = facts.unknown_elsewhere_at + (rules.unknown_hold if facts.is_automatic else rules.interval)
+    if now < held_until:
+        yield Refusal(Reason.CALL_UNKNOWN, held_until)
 
 
 def _active_reason(active: Active) -> Reason:

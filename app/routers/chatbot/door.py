@@ -14,11 +14,13 @@ from app.errors import UnauthorizedError
 from app.routers.access import is_account_call
 from app.routers.chatbot.quick import Handler, short_way
 from app.routers.deps import get_context
+from app.routers.grants import PROVING, grant_of
 from app.routers.guard import GuardedRoute
 from app.services.chatbot import accounts
 from app.services.chatbot.conversation import Conversations
 from app.services.chatbot.doors import Doors
 from app.services.chatbot.knowledge import Knowledge
+from app.services.chatbot.users import ACTOR
 
 
 def wire_target(request: Request) -> bytes:
@@ -88,6 +90,12 @@ async def get_bot(request: Request) -> asyncpg.Record:
     return bot
 
 
+async def get_actor(request: Request) -> str:
+    """Return who is written into the audit trail: the key; who signed as the bot, which many may, is the chatbot."""
+    grant = grant_of(request.scope)
+    return ACTOR if grant is None or grant is PROVING else grant.caller
+
+
 async def get_knowledge(request: Request) -> Knowledge:
     """Return what this process knows of the FAQ bases."""
     knowledge: Knowledge = request.app.state.knowledge
@@ -100,6 +108,7 @@ async def get_conversations(request: Request) -> Conversations:
     return conversations
 
 
+ActorDep = Annotated[str, Depends(get_actor)]
 BotDep = Annotated[asyncpg.Record, Depends(get_bot)]
 ConversationsDep = Annotated[Conversations, Depends(get_conversations)]
 KnowledgeDep = Annotated[Knowledge, Depends(get_knowledge)]

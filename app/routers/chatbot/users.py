@@ -6,7 +6,7 @@ import asyncpg
 from fastapi import Path, Request
 
 from app.routers.chatbot import paging
-from app.routers.chatbot.door import BotDep
+from app.routers.chatbot.door import ActorDep, BotDep
 from app.routers.chatbot.part import Part
 from app.routers.deps import ContextDep
 from app.routers.queries import Query
@@ -58,18 +58,18 @@ async def list_users(request: Request, context: ContextDep, bot: BotDep) -> dict
     "立即停止机器人与复聊对该用户的消息;可以在第一条消息之前屏蔽。"
     "Stops bot and follow-ups for this user at once; may come before the first message.",
 )
-async def mute(user_id: UserPath, context: ContextDep, bot: BotDep) -> dict[str, Any]:
+async def mute(user_id: UserPath, context: ContextDep, bot: BotDep, actor: ActorDep) -> dict[str, Any]:
     """Mute a user."""
-    await users.mute(context, bot["id"], user_id)
+    await users.mute(context, bot["id"], user_id, actor=actor)
     return ok({})
 
 
 @part.operation(
     f"POST {USER}/unmute", Answer[Empty], "取消屏蔽 Unmute a user", "用户不存在时 rc 3。rc 3 for an unknown user."
 )
-async def unmute(user_id: UserPath, context: ContextDep, bot: BotDep) -> dict[str, Any]:
+async def unmute(user_id: UserPath, context: ContextDep, bot: BotDep, actor: ActorDep) -> dict[str, Any]:
     """Lift a mute."""
-    await users.unmute(context, bot["id"], user_id)
+    await users.unmute(context, bot["id"], user_id, actor=actor)
     return ok({})
 
 
@@ -98,10 +98,12 @@ async def read_profile(user_id: UserPath, context: ContextDep, bot: BotDep) -> d
     "合并用户画像 Merge into a profile",
     "只修改给出的字段,null 删除该字段。Changes the fields that are given; null removes one.",
 )
-async def merge_profile(user_id: UserPath, body: ProfileIn, context: ContextDep, bot: BotDep) -> dict[str, Any]:
+async def merge_profile(
+    user_id: UserPath, body: ProfileIn, context: ContextDep, bot: BotDep, actor: ActorDep
+) -> dict[str, Any]:
     """Merge fields into a user's profile."""
     card = {"name": body.name} if "name" in body.model_fields_set else {}
-    return ok(_profile(await users.merge_profile(context, bot["id"], user_id, body.profile, card)))
+    return ok(_profile(await users.merge_profile(context, bot["id"], user_id, body.profile, card, actor=actor)))
 
 
 @part.operation(
@@ -111,9 +113,9 @@ async def merge_profile(user_id: UserPath, body: ProfileIn, context: ContextDep,
     "删除该用户的资料与全部消息,不可恢复;之后不会再主动联系此人。"
     "Erases the user's data everywhere, for good; nobody will reach out to this person again.",
 )
-async def erase(user_id: UserPath, context: ContextDep, bot: BotDep) -> dict[str, Any]:
+async def erase(user_id: UserPath, context: ContextDep, bot: BotDep, actor: ActorDep) -> dict[str, Any]:
     """Erase a user."""
-    await users.erase(context, bot["id"], user_id)
+    await users.erase(context, bot["id"], user_id, actor=actor)
     return DONE
 
 

@@ -1,4 +1,8 @@
-"""The largest body that is read at all; more is refused before it fills the memory."""
+"""The largest body that is read at all; more is refused before it fills the memory.
+
+Under the web chat's paths the token is looked up when the body has been read, so everybody can send one: there the
+limit is what a person's message can need. The signed door of the chatbot proves its callers before it reads.
+"""
 
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -7,6 +11,9 @@ from app.errors import PayloadTooLargeError
 from app.routers.dialects import dialect_of
 
 _MOST_DIGITS = 18
+_WEB_CHAT = "/api/webchat/"
+_MOST_OF_A_PERSON = 64 * 1024
+"""The longest message with every character escaped: 5,000 times twelve bytes."""
 
 
 def too_large(limit: int) -> PayloadTooLargeError:
@@ -26,26 +33,28 @@ class BodyLimitMiddleware:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        limit = min(self._limit, _MOST_OF_A_PERSON) if scope["path"].startswith(_WEB_CHAT) else self._limit
         announced = next((value for name, value in scope["headers"] if name == b"content-length"), b"0")
-        if announced.isdigit() and (len(announced) > _MOST_DIGITS or int(announced) > self._limit):
-            response = dialect_of(scope["path"]).error(too_large(self._limit))
+        if announced.isdigit() and (len(announced) > _MOST_DIGITS or int(announced) > limit):
+            response = dialect_of(scope["path"]).error(too_large(limit))
             # The rest of the body is on its way and nobody will read it.
             response.headers["Connection"] = "close"
             await response(scope, receive, send)
             return
-        await self._app(scope, self._counting(receive), send)
+        await self._app(scope, _counting(receive, limit), send)
 
-    def _counting(self, receive: Receive) -> Receive:
-        total = 0
 
-        async def count() -> Message:
-            nonlocal total
-            message = await receive()
-            total += len(message.get("body", b""))
-            if total > self._limit:
-                # Only this class passes through FastAPI's reading of bodies; the error handler speaks the dialect.
-                error = too_large(self._limit)
-                raise HTTPException(error.status, error.message, {"Connection": "close"})
-            return message
+def _counting(receive: Receive, limit: int) -> Receive:
+    total = 0
 
-        return count
+    async def count() -> Message:
+        nonlocal total
+        message = await receive()
+        total += len(message.get("body", b""))
+        if total > limit:
+            # Only this class passes through FastAPI's reading of bodies; the error handler speaks the dialect.
+            error = too_large(limit)
+            raise HTTPException(error.status, error.message, {"Connection": "close"})
+        return message
+
+    return count

@@ -281,7 +281,8 @@ class TaskOut(Told):
     )
     status_str: str = Field(description="状态名称 (the status's name)", examples=["已暂停"])
     wait_reason: str | None = Field(
-        description="等待原因:start_time 或 outside_window (why it waits: for its start, or its hours)",
+        description="等待原因:start_time、outside_window;运行中而线路均不可用时为 no_line "
+        "(why it waits: for its start, for its hours, or, while it runs, for any line that may be used)",
         examples=["outside_window"],
     )
     wait_reason_str: str | None = Field(description="等待原因的说明 (the same in words)", examples=["不在呼叫时间内"])

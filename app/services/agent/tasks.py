@@ -71,6 +71,8 @@ class TaskView:
     scripts: Sequence[tuple[int, int]]
     """(id, weight) each."""
     counts: Counts
+    line_times: Sequence[tuple[datetime | None, datetime | None]] = ()
+    """Since when and until when each line may be used over which it calls; of a running task."""
 
 
 class Tasks(Shelf[CallTask, TaskView]):
@@ -207,7 +209,7 @@ class Tasks(Shelf[CallTask, TaskView]):
 
 
 async def _views(session: AsyncSession, tasks: Sequence[CallTask]) -> list[TaskView]:
-    """Return tasks with all that belongs to them, in three statements however many they are."""
+    """Return tasks with all that belongs to them, in four statements however many they are."""
     ids = [task.id for task in tasks]
     if not ids:
         return []
@@ -220,7 +222,11 @@ async def _views(session: AsyncSession, tasks: Sequence[CallTask]) -> list[TaskV
     for task_id, state, status, number in await repository.counts(session, ids):
         counts[task_id].states[state] += number
         counts[task_id].statuses[status] += number
-    return [TaskView(task, lines[task.id], scripts[task.id], counts[task.id]) for task in tasks]
+    running = [task.id for task in tasks if task.status == TaskState.RUNNING]
+    times = defaultdict(list)
+    for task_id, begin_at, deadline_at in await repository.times_of_lines(session, running) if running else ():
+        times[task_id].append((begin_at, deadline_at))
+    return [TaskView(task, lines[task.id], scripts[task.id], counts[task.id], times[task.id]) for task in tasks]
 
 
 async def _check_scripts(session: AsyncSession, item: CallTask, given: Mapping[str, Any]) -> None:

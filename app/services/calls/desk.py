@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 
 from app.domain.dialing import Slowness
-from app.gateways.circuit import Circuit
+from app.gateways.circuit import FIRST_PAUSE, Circuit
 from app.gateways.dialer import Dialer, NotPlaced, Placed, Placement, PlacementUnknown
 from app.services.calls.source import Source
 from app.services.context import Context
@@ -47,11 +47,17 @@ class Desk:
             return 0
         return max(0, self._circuit.batch_limit(now, MOST_AT_ONCE) - self.placing)
 
-    def back_at(self, now: datetime) -> datetime | None:
-        """Return when a provider that is away or wants a pause is tried again; None: it is there."""
+    def back_at(self, now: datetime, taken: int = 0) -> datetime | None:
+        """Return when a provider that is away or wants a pause is tried again; None: it is there, or to be tried.
+
+        One call shows whether a provider that was away is there again; what comes beside it, of this process and of
+        the ``taken`` ones of one batch, waits for what becomes of it.
+        """
         if self._is_throttled(now):
             return self._throttled_until
-        return self._circuit.closed_until if self._circuit.batch_limit(now, 1) == 0 else None
+        if self._circuit.batch_limit(now, 1) == 0:
+            return self._circuit.closed_until
+        return now + FIRST_PAUSE if self._circuit.is_trying and self.placing + taken > 0 else None
 
     def learn(self, placements: list[Placement], now: datetime) -> None:
         """Learn from the provider's answers to calls that were placed."""

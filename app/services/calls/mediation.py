@@ -190,6 +190,7 @@ def _rules(mediation: Row, desk: Desk, hours: Hours) -> Rules:
         max_rounds=mediation["max_rounds"],
         daily_cap=desk.context.settings.daily_call_cap,
         closes_at=None if window is None else window.closes_at,
+        unknown_hold=timedelta(hours=desk.context.settings.unknown_hold_hours),
     )
 
 

@@ -98,18 +98,25 @@ class _Situation:
     """What is known at this moment, kept up to date with what this batch takes."""
 
     def __init__(
-        self, protected: Sequence[bool], wanted: Sequence[Wanted], numbers: dict[str, Number], active: Sequence[Row]
+        self,
+        protected: Sequence[bool],
+        wanted: Sequence[Wanted],
+        numbers: dict[str, Number],
+        active: Sequence[Row],
+        uncertain: Sequence[Row],
     ) -> None:
         self._protected = {id(item): is_protected for item, is_protected in zip(wanted, protected, strict=True)}
         self._recent = {phone: number.recent for phone, number in numbers.items()}
         self._blocked = {phone for phone, number in numbers.items() if number.is_blocked}
         self._unread = {phone for phone, number in numbers.items() if number.is_unread}
         self._phones = {row["phone"] for row in active}
+        self._uncertain = uncertain
         self._parties = {(row["party_id"], row["node_id"]): row for row in active if row["party_id"] is not None}
         self._free: dict[str, int] = {}
         self._numbers: dict[str, str | None] = {}
         self._house: list[str] = []
         self._of_tasks: dict[int, int] = {}
+        self._taken = 0
 
     @classmethod
     async def read(
@@ -120,7 +127,9 @@ class _Situation:
         active = await store.active(connection, phones, parties)
         # Behind the active ones: a call that ends just now is seen as active, or with its talk unread.
         numbers = await store.numbers(connection, phones, since=now - DAY, blocked_since=now - BLOCK_LASTS)
-        situation = cls(protected, wanted, numbers, active)
+        held_since = now - max(item.rules.unknown_hold for item in wanted) - max(item.rules.interval for item in wanted)
+        uncertain = await store.uncertain(connection, phones, since=held_since)
+        situation = cls(protected, wanted, numbers, active, uncertain)
         tasks = {item.lines.task_id: item.lines for item in wanted if item.lines is not None}
         own = {line_id for lines in tasks.values() for line_id in lines.all}
         with_house = any(item.lines is None for item in wanted)
@@ -149,8 +158,9 @@ class _Situation:
             last_ended_at=item.history.last_ended_at,
             is_automatic=item.is_automatic,
             is_unread=phone in self._unread,
+            unknown_elsewhere_at=self._unknown_elsewhere_at(item),
         )
-        return decide(facts, item.rules, Room(self._room_of(item), desk.back_at(now)), now)
+        return decide(facts, item.rules, Room(self._room_of(item), desk.back_at(now, self._taken)), now)
 
     def take(self, item: Wanted, job: str, now: datetime) -> tuple[Wanted, Dial, NewCall]:
         """Give one call that may be placed its line; the next ones see that its number and its party are taken."""
@@ -158,6 +168,7 @@ class _Situation:
         assert item.script is not None  # noqa: S101 - the same
         line_id = next(line_id for line_id in self._lines_of(item) if self._free.get(line_id, 0) > 0)
         self._free[line_id] -= 1
+        self._taken += 1
         if item.lines is not None:
             self._of_tasks[item.lines.task_id] += 1
         self._phones.add(item.phone)
@@ -200,6 +211,10 @@ class _Situation:
         """Return the call to the same party about the same thing that is not over."""
         return self._parties.get((item.subject.party_id, item.subject.node_id))
 
+    def _unknown_elsewhere_at(self, item: Wanted) -> datetime | None:
+        ends = [row["ended_at"] for row in self._uncertain if row["phone"] == item.phone and not _is_own(row, item)]
+        return max(ends, default=None)
+
     def _lines_of(self, item: Wanted) -> Sequence[str]:
         return self._house if item.lines is None else item.lines.mine
 
@@ -212,6 +227,14 @@ class _Situation:
         if own is not None:
             return Active(is_own=True, is_unknown=own["placement"] == "unknown")
         return Active(is_own=False, is_unknown=False) if item.phone in self._phones else None
+
+
+def _is_own(call: Row, item: Wanted) -> bool:
+    """Tell whether a call was to the same party at the same node, or to the same number of a task."""
+    subject = item.subject
+    if subject.number_id is not None:
+        return bool(call["number_id"] == subject.number_id)
+    return subject.party_id is not None and (call["party_id"], call["node_id"]) == (subject.party_id, subject.node_id)
 
 
 def _identifier_of(phone: str) -> Identifier:

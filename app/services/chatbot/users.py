@@ -87,7 +87,7 @@ async def find(context: Context, bot_id: int, user_id: str) -> asyncpg.Record:
         return await _known(connection, bot_id, user_id)
 
 
-async def mute(context: Context, bot_id: int, user_id: str) -> None:
+async def mute(context: Context, bot_id: int, user_id: str, *, actor: str) -> None:
     """Stop bot and follow-ups for a user at once, also what is queued; the user may be new."""
     now = context.clock.now()
     token = context.ids.token()
@@ -96,16 +96,16 @@ async def mute(context: Context, bot_id: int, user_id: str) -> None:
         contact_id = await store.mute(connection, bot_id, user_id, token, now)
         if contact_id is not None:
             entry = audit.Entry(contact_id, reason=Reason.MUTED)
-            await audit.write(connection, now, actor=ACTOR, action="mute", entries=[entry])
-            await protection.apply_list(connection, contact_ids=[contact_id], actor=ACTOR, now=now)
+            await audit.write(connection, now, actor=actor, action="mute", entries=[entry])
+            await protection.apply_list(connection, contact_ids=[contact_id], actor=actor, now=now)
 
     await in_transaction(context, work)
 
 
-async def unmute(context: Context, bot_id: int, user_id: str) -> None:
+async def unmute(context: Context, bot_id: int, user_id: str, *, actor: str) -> None:
     """Let bot and follow-ups speak to a user again."""
     user = await find(context, bot_id, user_id)
-    await contacts.set_muted(context, user["id"], False, actor=ACTOR)
+    await contacts.set_muted(context, user["id"], False, actor=actor)
 
 
 async def history(context: Context, bot_id: int, user_id: str, *, limit: int, page: int, newest_first: bool) -> Listing:
@@ -169,13 +169,13 @@ async def export(context: Context, user: asyncpg.Record) -> AsyncIterator[Sequen
 
 
 async def merge_profile(
-    context: Context, bot_id: int, user_id: str, profile: dict[str, Any], card: dict[str, str | None]
+    context: Context, bot_id: int, user_id: str, profile: dict[str, Any], card: dict[str, str | None], *, actor: str
 ) -> asyncpg.Record:
     """Merge fields into a user's profile (null removes one), change the card, and return the user."""
     now: datetime = context.clock.now()
     user = await find(context, bot_id, user_id)
     if card:
-        await contacts.update(context, user["id"], card, actor=ACTOR)
+        await contacts.update(context, user["id"], card, actor=actor)
     async with context.database.transaction() as connection:
         await store.merge_profile(connection, user["id"], profile, now)
         merged = await _known(connection, bot_id, user_id)
@@ -187,10 +187,10 @@ async def merge_profile(
         return merged
 
 
-async def erase(context: Context, bot_id: int, user_id: str) -> None:
+async def erase(context: Context, bot_id: int, user_id: str, *, actor: str) -> None:
     """Erase a user's data everywhere."""
     user = await find(context, bot_id, user_id)
-    await erasure.erase(context, user["id"], actor=ACTOR)
+    await erasure.erase(context, user["id"], actor=actor)
 
 
 async def write_by_hand(context: Context, bot_id: int, user_id: str, text: str) -> asyncpg.Record:

@@ -90,6 +90,7 @@ def _rules(task: Row, desk: Desk, hours: Hours) -> Rules:
         max_rounds=_NO_ROUNDS,
         daily_cap=desk.context.settings.daily_call_cap,
         closes_at=None if window is None else window.closes_at,
+        unknown_hold=timedelta(hours=desk.context.settings.unknown_hold_hours),
     )
 
 

@@ -10,7 +10,7 @@ import pytest
 from fastapi import FastAPI
 
 from app.clock import ManualClock
-from app.gateways.dialer import DialerError, NotPlaced, PlacementUnknown
+from app.gateways.dialer import DialerError, PlacementUnknown
 from app.repositories.database import Database
 from app.services.calls.caller import Caller
 from tests.calls import (
@@ -32,45 +32,6 @@ from tests.integration.call_engine.helpers import (
     the_round,
 )
 from tests.people import rows, value
-
-
-async def test_a_provider_that_is_down_is_left_alone_and_tried_again(
-    client: httpx2.AsyncClient, dialer: ScriptedDialer, caller: Caller, clock: ManualClock, database: Database
-) -> None:
-    dialer.placements.extend([NotPlaced("connection refused")] * 8)
-    for number in range(5):
-        case = await one_party(client, f"K-{number}", f"1391234{number:04}")
-        (item,) = await call(client, case)
-        assert (item["errorCode"], item["message"]) == (1001, "外呼服务商暂时不可用,须等待")
-        assert item["jobId"] == ""
-    (again,) = await call(client, case)
-    assert len(dialer.dials) == 5, "five failures opened the circuit: nothing is even tried"
-    assert again["startTime"] == "2026-03-05 18:30:05"
-    assert (again["errorCode"], again["callInterval"]) == (1001, 30)
-    await pass_time(caller, clock, 600, step=5)
-    assert len(dialer.dials) == 8 + 5
-    placed = await rows(database, "SELECT phone FROM outbound_call WHERE placement = 'placed'")
-    assert len(placed) == len({row["phone"] for row in placed}) == 5, "all of them once it was back"
-    reasons = await rows(database, "SELECT reason FROM audit_entry WHERE action = 'no_call'")
-    assert {row["reason"] for row in reasons} == {"provider_away"}
-    assert len(reasons) == 8, "one for each try, none for the looks while the circuit was open"
-
-
-async def test_tries_that_were_not_taken_are_no_calls(
-    client: httpx2.AsyncClient, dialer: ScriptedDialer, caller: Caller, clock: ManualClock, database: Database
-) -> None:
-    dialer.placements.extend([NotPlaced("busy", retry_after=20)] * 6)
-    case = await one_party(client)
-    (item,) = await call(client, case)
-    assert item["startTime"] == "2026-03-05 18:30:20"
-    await pass_time(caller, clock, 300, step=10)
-    assert [row["placement"] for row in await rows(database, "SELECT placement FROM outbound_call ORDER BY id")] == [
-        *["not_placed"] * 6,
-        "placed",
-    ]
-    assert await value(database, "SELECT count(*) FROM outbound_call WHERE is_counted") == 1
-    assert await value(database, "SELECT count(*) FROM call_poll") == 1
-    assert (await the_round(database))["failures"] == 0
 
 
 @pytest.mark.parametrize("answer", [PlacementUnknown("cut"), RuntimeError("nobody foresaw this")])

@@ -228,6 +228,50 @@ async def test_a_call_of_which_nobody_knows_is_never_dialled_again_by_itself(
     assert (lost["state"], lost["number_status"], lost["reason"], lost["calls"]) == ("done", 0, "call_unknown", 1)
 
 
+async def test_after_an_uncertain_end_no_other_task_and_no_case_dials_the_number_by_itself(
+    client: httpx2.AsyncClient, dialer: ScriptedDialer, caller: Caller, clock: ManualClock, database: Database
+) -> None:
+    """The person may have answered; whoever asks for one call decides as after an uncertain call of the same case."""
+    world = await add_world(client)
+    first, second = await add_task(database, world), await add_task(database, world)
+    phone, free = phones(2)
+    await add_numbers(database, first, [phone])
+    dialer.placements.append(PlacementUnknown("cut"))
+    await start(database, first, clock.now())
+    await pass_time(caller, clock, 600, step=10)
+    (ended,) = await rows(database, "SELECT result, ended_at FROM outbound_call")
+    assert ended["result"] == "结果未知"
+    await add_numbers(database, second, [phone, free])
+    await start(database, second, clock.now())
+    case = await make_case(client, parties=[party("a", phone=phone)])
+    (refused,) = await call(client, case)
+    assert (refused["errorCode"], refused["callInterval"]) == (1001, 30)
+    await pass_time(caller, clock, 1200, step=60)
+    assert [dial.phone for dial in dialer.dials] == [phone, free]
+    waiting = (await numbers(database, second))[0]
+    held_until = ended["ended_at"] + timedelta(hours=24)
+    assert (waiting["state"], waiting["reason"], waiting["due_at"]) == ("waiting", "call_unknown", held_until)
+    clock.advance(timedelta(minutes=30))
+    (asked,) = await call(client, case, auto=1, person="a")
+    assert asked["errorCode"] == 0, "a person may decide to call again"
+
+
+async def test_after_a_day_another_task_dials_a_number_with_an_uncertain_end(
+    client: httpx2.AsyncClient, dialer: ScriptedDialer, caller: Caller, clock: ManualClock, database: Database
+) -> None:
+    world = await add_world(client)
+    first, second = await add_task(database, world), await add_task(database, world)
+    (phone,) = phones(1)
+    dialer.placements.append(PlacementUnknown("cut"))
+    for task in (first, second):
+        await add_numbers(database, task, [phone])
+        await start(database, task, clock.now())
+        await pass_time(caller, clock, 600, step=10)
+    assert len(dialer.dials) == 1
+    await pass_time(caller, clock, 24 * 3600, step=600)
+    assert len(dialer.dials) == 2
+
+
 async def test_a_claim_of_a_process_that_died_comes_back(
     app: FastAPI,
     client: httpx2.AsyncClient,

@@ -88,6 +88,34 @@ async def test_why_a_task_waits(client: httpx2.AsyncClient, database: Database, 
     assert (told["wait_reason"], told["wait_reason_str"]) == ("outside_window", "不在呼叫时间内")
 
 
+@pytest.mark.parametrize("is_own", [True, False])
+async def test_a_running_task_whose_lines_may_not_be_used_says_so(
+    client: httpx2.AsyncClient, clock: ManualClock, is_own: bool
+) -> None:
+    """Lines of its own, or those of its scripts; the last of them counts."""
+    lines = [
+        await add_line(client, name="一号线", deadline_at="2026-03-06 09:00:00"),
+        await add_line(client, name="二号线", begin_at="2026-03-07 09:00:00", deadline_at="2026-03-07 12:00:00"),
+    ]
+    group = await add_group(client, caller_lines=[await add_line(client)] if is_own else lines)
+    extras = {"line": lines} if is_own else {}
+    task = await add_task(client, destination_extension=group["id"], task_extras=extras)
+    assert task["wait_reason"] is None, "it is paused"
+
+    async def why() -> tuple[Any, ...]:
+        told = await shown(client, task["id"])
+        return told["wait_reason"], told["wait_reason_str"], told["wait_until"]
+
+    nothing, none = (None, None, None), ("no_line", "线路均未启用或已过期")
+    assert (await act(client, task["id"], "start"))["wait_reason"] is None
+    clock.advance(timedelta(hours=14, minutes=30))
+    assert await why() == (*none, "2026-03-07 09:00:00")
+    clock.advance(timedelta(days=1))
+    assert await why() == nothing
+    clock.advance(timedelta(hours=3))
+    assert await why() == (*none, None)
+
+
 async def test_two_who_start_at_once(client: httpx2.AsyncClient, database: Database) -> None:
     task = await add_task(client)
     answers = await asyncio.gather(*(client.post(f"{TASK}/{task['id']}/start") for _ in range(6)))

@@ -67,6 +67,12 @@ BARRIERS: list[tuple[Reason, Callable[[Facts, Rules, Room], tuple[Facts, Rules, 
         NOW + timedelta(minutes=1),
     ),
     (
+        Reason.CALL_UNKNOWN,
+        lambda f, r, o: (replace(f, unknown_elsewhere_at=NOW - 24 * HOUR + MOMENT), r, o),
+        1001,
+        NOW + MOMENT,
+    ),
+    (
         Reason.INTERVAL,
         lambda f, r, o: (replace(f, last_ended_at=NOW - INTERVAL + MOMENT), r, o),
         1001,
@@ -100,6 +106,14 @@ def test_each_barrier_by_itself(
     assert refusal is not None
     assert (refusal.code, refusal.is_final) == (code, until is None)
     assert refusal.message
+
+
+@pytest.mark.parametrize(("is_automatic", "hold"), [(True, 24 * HOUR), (False, INTERVAL)])
+def test_an_uncertain_call_about_something_else_holds_the_number(is_automatic: bool, hold: timedelta) -> None:
+    facts = replace(FREE, is_automatic=is_automatic, unknown_elsewhere_at=NOW)
+    assert decide(facts, RULES, ROOM, NOW) == Refusal(Reason.CALL_UNKNOWN, NOW + hold)
+    assert decide(facts, RULES, ROOM, NOW + hold - MOMENT) == Refusal(Reason.CALL_UNKNOWN, NOW + hold)
+    assert decide(facts, RULES, ROOM, NOW + hold) is None
 
 
 def test_the_order_is_that_of_the_design() -> None:
