@@ -74,6 +74,7 @@ ENDS = {
     "nobody": (NO_ANSWER, True),
     "busy": (BUSY, True),
     "talk": (TALK, True),
+    "refusal": (TALK, True),
     "shielded": (SHIELDED, True),
     "forgotten": (0, True),
     "cancelled": (0, False),
@@ -82,8 +83,12 @@ ENDS = {
     "not taken": (0, False),
 }
 """How a call ends → number status, and whether it counts."""
+TALKS = {"talk", "refusal"}
+"""What has to be read before anybody is called again; who refused is protected by whoever reads it."""
 HOW = st.sampled_from([*["nobody"] * 6, *ENDS])
 MOSTLY_NOBODY = st.sampled_from([*["nobody"] * 12, "busy", "fault", "intercepted"])
+READING = st.sampled_from([timedelta(0), timedelta(seconds=20), timedelta(minutes=10), timedelta(hours=2)])
+"""How long it takes until a talk is read."""
 STEP = st.sampled_from(
     [timedelta(seconds=20), timedelta(minutes=5), PAUSE, timedelta(hours=3), timedelta(hours=12), DAY]
 )
@@ -124,6 +129,7 @@ class Call:
     at: datetime
     ended_at: datetime | None = None
     how: str | None = None
+    is_unread: bool = False
 
     @property
     def is_counted(self) -> bool:
@@ -157,14 +163,18 @@ class TaskMachine(RuleBasedStateMachine):
         self.kinds: list[int] = []
         self.calls: list[Call] = []
         self.protected: set[str] = set()
+        self.lifted_at: dict[str, datetime] = {}
+        self.reading = timedelta(0)
         self.held = 0
         self.back_at: datetime | None = None
         self.stop_time: datetime | None = None
         self.turn = 0
 
-    @initialize(first=st.sampled_from([0, 1, 2]), second=st.sampled_from([0, 1, 2]), ends=st.integers(1, 90))
-    def begin(self, first: int, second: int, ends: int) -> None:
-        self.kinds = [first, second]
+    @initialize(
+        first=st.sampled_from([0, 1, 2]), second=st.sampled_from([0, 1, 2]), ends=st.integers(1, 90), reading=READING
+    )
+    def begin(self, first: int, second: int, ends: int, reading: timedelta) -> None:
+        self.kinds, self.reading = [first, second], reading
         self.stop_time = BEGIN + timedelta(days=ends, hours=2)
         windows = [Bounded(WINDOW, BEGIN + timedelta(hours=3)), Bounded(WINDOW, None, self.stop_time)]
         self.tasks = [
@@ -182,6 +192,8 @@ class TaskMachine(RuleBasedStateMachine):
     @rule(phone=st.sampled_from(PHONES), is_lifted=st.booleans())
     def protect(self, phone: str, is_lifted: bool) -> None:
         self.protected = self.protected - {phone} if is_lifted else self.protected | {phone}
+        if is_lifted:
+            self.lifted_at[phone] = self.now
 
     @rule(held=st.integers(0, 3))
     def hold_slots(self, held: int) -> None:
@@ -191,7 +203,8 @@ class TaskMachine(RuleBasedStateMachine):
     @rule(phone=st.sampled_from(PHONES[:3]))
     def mediation(self, phone: str) -> None:
         """A call of a mediation to the same person, over a line of the house."""
-        if not any(call.phone == phone for call in self.active()) and self.recent(phone) < CAP:
+        is_busy = any(call.phone == phone for call in self.active()) or self.is_unread(phone)
+        if not is_busy and self.recent(phone) < CAP:
             self.calls.append(Call(phone, None, None, None, self.now))
 
     @rule(is_away=st.booleans())
@@ -227,6 +240,7 @@ class TaskMachine(RuleBasedStateMachine):
             moments = [n.due_at for task in self.tasks for n in task.numbers if n.due_at and n.due_at > self.now]
             moments += [opens for task in self.tasks if (opens := task.window.opens_at(self.now)) and opens > self.now]
             moments += [self.back_at] if self.back_at is not None else []
+            moments += [read_at for call in self.calls if call.is_unread and (read_at := self.read_at(call))]
             upcoming = [moment for moment in moments if moment <= until]
             if not upcoming:
                 break
@@ -251,8 +265,22 @@ class TaskMachine(RuleBasedStateMachine):
     def is_open(self, task: Task) -> bool:
         return task.is_started and task.window.opens_at(self.now) == self.now
 
+    def is_unread(self, phone: str) -> bool:
+        return any(call.is_unread and call.phone == phone for call in self.calls)
+
+    def read_at(self, call: Call) -> datetime:
+        assert call.ended_at is not None
+        return call.ended_at + self.reading
+
+    def read_talks(self) -> None:
+        for call in self.calls:
+            if call.is_unread and self.read_at(call) <= self.now:
+                call.is_unread = False
+                self.protected |= {call.phone} if call.how == "refusal" else set()
+
     def dial(self) -> None:
         """Claim and reserve as the source does, until nothing more is due."""
+        self.read_talks()
         for _ in range(100):
             claimants = [
                 Claimant(
@@ -293,6 +321,7 @@ class TaskMachine(RuleBasedStateMachine):
             is_reached=False,
             last_ended_at=None,
             is_automatic=True,
+            is_unread=self.is_unread(number.phone),
         )
         free = self.free()
         lines = [line for line in LINES[place] if free[line] > 0]
@@ -315,7 +344,7 @@ class TaskMachine(RuleBasedStateMachine):
             number.due_at = refusal.until
 
     def finish(self, call: Call, how: str) -> None:
-        call.ended_at, call.how = self.now, how
+        call.ended_at, call.how, call.is_unread = self.now, how, how in TALKS
         if call.task is None or call.number is None:
             return
         task = self.tasks[call.task]
@@ -359,13 +388,18 @@ class TaskMachine(RuleBasedStateMachine):
         assert local.date() not in NATIONAL_DAYS | {OWN_HOLIDAY}, local
         assert self.now >= BEGIN + timedelta(hours=3) if place == 0 else self.now < (self.stop_time or END)
         assert all(call.phone != phone for call in self.active()), "two calls at a time"
+        for call in self.calls:
+            if call.phone == phone and call.how in TALKS:
+                assert self.now >= self.read_at(call), "before anybody looked whether they refused"
+                lifted_at = self.lifted_at.get(phone, NEVER)
+                assert call.how != "refusal" or lifted_at >= self.read_at(call), "against their word"
         assert self.recent(phone) < CAP
         active = self.active()
         assert sum(call.line == line for call in active) + (self.held if line == "a" else 0) < SLOTS[line]
         assert sum(call.task == place for call in active) < task.most
         own = [call for call in self.calls if (call.task, call.number) == (place, key) and call.how != "not taken"]
         assert len(own) <= MOST_REDIALS, "more than fifty redials"
-        assert not any(call.how in {"talk", "shielded", "forgotten", "cancelled"} for call in own), own
+        assert not any(call.how in TALKS | {"shielded", "forgotten", "cancelled"} for call in own), own
         if own and own[-1].is_counted:
             self.assert_redial(place, own)
 
