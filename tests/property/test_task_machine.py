@@ -240,7 +240,7 @@ class TaskMachine(RuleBasedStateMachine):
             moments = [n.due_at for task in self.tasks for n in task.numbers if n.due_at and n.due_at > self.now]
             moments += [opens for task in self.tasks if (opens := task.window.opens_at(self.now)) and opens > self.now]
             moments += [self.back_at] if self.back_at is not None else []
-            moments += [read_at for call in self.calls if call.is_unread and (read_at := self.read_at(call))]
+            moments += [self.read_at(call) for call in self.calls if call.is_unread]
             upcoming = [moment for moment in moments if moment <= until]
             if not upcoming:
                 break
