@@ -65,6 +65,7 @@ async def enrollments(world: World) -> None:
     config = await make_config(world.client)
     await add_script(world.client, config, day=1, content="您好", hours=0)
     answers = await call(world, "POST", "/api/followup-enrollments", {"contact_ids": [contact]})
+    assert all("enrolled" in answer.json() for answer in answers), [answer.text for answer in answers]
     assert sum(answer.json()["enrolled"] for answer in answers) == 1
     assert await world.count("follow_up_enrollment") == 1
     world.clock.advance(timedelta(hours=1))
