@@ -10,7 +10,6 @@ from tests.helpers import add_contact
 from tests.integration.enrollments.helpers import Client, enroll, seed_config
 from tests.people import rows
 
-
 PLACE = "INSERT INTO follow_up_enrollment (contact_id, bot_id, state, enrolled_at) VALUES ($1, 1, '{state}', now())"
 GREETING = """
     INSERT INTO follow_up_record (bot_id, contact_id, kind, status, key, content, reserved_at, sent_at)
