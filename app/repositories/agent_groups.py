@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from sqlalchemy import Row, Select, delete, func, insert, select
+from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.models import (
@@ -88,11 +89,33 @@ async def set_lines(session: AsyncSession, group_id: int, line_ids: Sequence[str
 
 
 async def set_seats(session: AsyncSession, group_id: int, seat_ids: Sequence[int]) -> None:
-    """Give a bridge group these seats, in this order, and no others."""
-    await session.execute(delete(BridgeGroupSeat).where(BridgeGroupSeat.group_id == group_id))
-    rows = [{"group_id": group_id, "seat_id": seat_id, "position": place} for place, seat_id in enumerate(seat_ids)]
+    """Give a bridge group these seats, in this order, and no others.
+
+    Who stays keeps the count of talks. Who joins begins with the smallest count of those who stay: a turn like the
+    others, and not every talk until the past is made up for.
+    """
+    counts = await lock_seats(session, group_id)
+    left = [seat_id for seat_id in counts if seat_id not in set(seat_ids)]
+    query = delete(BridgeGroupSeat).where(BridgeGroupSeat.group_id == group_id, BridgeGroupSeat.seat_id.in_(left))
+    await session.execute(query)
+    least = min((talks for seat_id, talks in counts.items() if seat_id in set(seat_ids)), default=0)
+    rows = [
+        {"group_id": group_id, "seat_id": seat_id, "position": place, "talks": least}
+        for place, seat_id in enumerate(seat_ids)
+    ]
     if rows:
-        await session.execute(insert(BridgeGroupSeat), rows)
+        new = upsert(BridgeGroupSeat)
+        keys = [BridgeGroupSeat.group_id, BridgeGroupSeat.seat_id]
+        await session.execute(
+            new.on_conflict_do_update(index_elements=keys, set_={"position": new.excluded.position}), rows
+        )
+
+
+async def lock_seats(session: AsyncSession, group_id: int) -> dict[int, int]:
+    """Hold the seats of a bridge group, in the order in which ends of calls hold them; returns their talks by id."""
+    query = select(BridgeGroupSeat.seat_id, BridgeGroupSeat.talks).where(BridgeGroupSeat.group_id == group_id)
+    found = await session.execute(query.order_by(BridgeGroupSeat.seat_id).with_for_update())
+    return {row.seat_id: row.talks for row in found}
 
 
 async def users_of(session: AsyncSession, item: Property) -> Sequence[str]:

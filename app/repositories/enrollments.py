@@ -6,6 +6,7 @@ from typing import Any
 
 import asyncpg
 
+_LOCK = "SELECT FROM contact WHERE id = ANY($1::bigint[]) ORDER BY id FOR NO KEY UPDATE"
 _CANDIDATES = """
     SELECT c.id, c.bot_id, c.position_key, c.do_not_contact,
            (SELECT b.deleted_at IS NOT NULL FROM bot b WHERE b.id = c.bot_id) AS is_without_bot,
@@ -21,7 +22,6 @@ _CANDIDATES = """
         FROM follow_up_enrollment e WHERE e.contact_id = c.id ORDER BY e.id DESC LIMIT 1
     ) AS n ON true
     WHERE c.id = ANY($1::bigint[])
-    ORDER BY c.id FOR NO KEY UPDATE OF c
 """
 _BY_POSITION = "SELECT id FROM contact WHERE position_key = $1 AND id > $2 ORDER BY id LIMIT $3"
 _INSERT = """
@@ -99,6 +99,8 @@ _REARMED_CONFIGS = """
 
 async def lock_candidates(connection: asyncpg.Connection, contact_ids: Sequence[int]) -> dict[int, asyncpg.Record]:
     """Lock people and return what decides whether they can be enrolled."""
+    await connection.execute(_LOCK, contact_ids)
+    # A statement of its own: whom one waited for may just have answered, given details or been enrolled by another.
     return {row["id"]: row for row in await connection.fetch(_CANDIDATES, contact_ids)}
 
 

@@ -282,6 +282,19 @@ async def test_a_change_answers_whole_numbers_and_is_a_look_at_them(
     assert await rows(database, trail) == [{"contact_id": made["parties"][0]["contactId"], "reason": "case"}]
 
 
+async def test_a_new_case_tells_no_number_that_was_not_given_with_it(
+    client: httpx2.AsyncClient, database: Database
+) -> None:
+    """So its answer is no look at numbers; who wrote whom into which case stands in the trail."""
+    known = await new_contact(client, user_id="a", phone=PHONE)
+    made = await make_case(client, parties=[party("a"), party("b", phone="13900002222")])
+    assert [each["phoneNumber"] for each in made["parties"]] == ["", "13900002222"]
+    assert made["parties"][0]["contactId"] == known["id"]
+    entries = await rows(database, "SELECT action, contact_id, detail FROM audit_entry ORDER BY contact_id")
+    assert [row["action"] for row in entries].count("case_party") == len(entries) == 2
+    assert {row["contact_id"] for row in entries} == {each["contactId"] for each in made["parties"]}
+
+
 async def test_any_id_can_be_read(client: httpx2.AsyncClient) -> None:
     for case_id in ("(2026)沪0115民初12号", "a/b", "%2e", "x y", "cases"):
         await make_case(client, case_id)

@@ -253,17 +253,28 @@ async def test_fifty_strangers_at_once(client: httpx2.AsyncClient, database: Dat
     assert (await call(client, "GET", "/users"))["total"] == 25
 
 
+def nested(levels: int) -> Any:
+    return json.loads("[" * levels + "]" * levels)
+
+
 async def test_a_profile_is_merged(client: httpx2.AsyncClient) -> None:
     await say(client, "a", "在吗")
-    first = {"name": "林小满", "profile": {"city": "杭州", "tags": ["vip"], "deep": {"none": None}}}
+    first: dict[str, Any] = {
+        "name": "林小满",
+        "profile": {"city": "杭州", "tags": ["vip"], "deep": {"none": None, "far": nested(30)}},
+    }
     assert (await done(client, "PUT", "/users/a/profile", first))["name"] == "林小满"
     merged = await done(client, "PUT", "/users/a/profile", {"profile": {"city": None, "age": 30}})
-    assert (merged["name"], merged["profile"]) == ("林小满", {"tags": ["vip"], "deep": {"none": None}, "age": 30})
+    assert (merged["name"], merged["profile"]) == (
+        "林小满",
+        {"tags": ["vip"], "deep": first["profile"]["deep"], "age": 30},
+    )
     assert (await done(client, "PUT", "/users/a/profile", {"name": None}))["name"] is None
     assert (await done(client, "GET", "/users/a/profile"))["profile"] == merged["profile"]
     bodies: tuple[Any, ...] = (
         {"profile": {"x": "y" * 70_000}},
         {"profile": []},
+        {"profile": {"deep": nested(32)}},
         {"name": "x" * 200},
         {"profile": {"a": "\x00"}},
         [],

@@ -52,8 +52,10 @@ PHONES = ("+8613800000001", "+8613800000002", "+8613800000001", "110")
 PARTIES = st.integers(0, len(PHONES) - 1)
 NUMBERS = st.integers(0, 9)
 ENDS = st.sampled_from(
-    ["nobody", "nobody", "nobody", "reached", "fault", "forgotten", "cancelled", "blocked", "not taken"]
+    ["nobody", "nobody", "nobody", "reached", "refusal", "fault", "forgotten", "cancelled", "blocked", "not taken"]
 )
+READING = st.sampled_from([timedelta(0), timedelta(seconds=20), timedelta(minutes=10), timedelta(hours=2)])
+"""How long it takes until a talk is read; who refused is protected by whoever reads it."""
 STEP = st.sampled_from(
     [
         timedelta(seconds=20),
@@ -82,6 +84,8 @@ class Call:
     is_unknown: bool = False
     is_forgotten: bool = False
     """It ended, and nobody knows how."""
+    is_refusal: bool = False
+    is_unread: bool = False
 
 
 @dataclass(slots=True)
@@ -120,12 +124,14 @@ class DialingMachine(RuleBasedStateMachine):
         self.protected: set[int] = set()
         self.gave_up: set[tuple[int, int]] = set()
         """Whose last call ended in a way that must not be followed by itself, until a person asks again."""
+        self.lifted_at: dict[str, datetime] = {}
         self.back_at: datetime | None = None
         self.lines = 1
+        self.reading = timedelta(0)
 
-    @initialize(lines=st.sampled_from([1, 2]))
-    def begin(self, lines: int) -> None:
-        self.lines = lines
+    @initialize(lines=st.sampled_from([1, 2]), reading=READING)
+    def begin(self, lines: int, reading: timedelta) -> None:
+        self.lines, self.reading = lines, reading
 
     # What people ask for
 
@@ -167,8 +173,10 @@ class DialingMachine(RuleBasedStateMachine):
 
     @rule(party=PARTIES, is_lifted=st.booleans())
     def protect(self, party: int, is_lifted: bool) -> None:
-        same = {other for other, phone in enumerate(PHONES) if phone == PHONES[party]}
+        same = self.sharing(PHONES[party])
         self.protected = self.protected - same if is_lifted else self.protected | same
+        if is_lifted:
+            self.lifted_at[PHONES[party]] = self.now
 
     # What becomes of calls
 
@@ -192,8 +200,9 @@ class DialingMachine(RuleBasedStateMachine):
             current.state, current.due_at = following.state, following.due_at
             return
         call.is_counted = how not in {"fault", "cancelled"}
-        call.is_reached = how == "reached"
         call.is_forgotten = how == "forgotten"
+        call.is_reached = call.is_unread = how in {"reached", "refusal"}
+        call.is_refusal = how == "refusal"
         current.faults += not call.is_counted
         attempt = Attempt(
             ended_at=self.now,
@@ -207,7 +216,7 @@ class DialingMachine(RuleBasedStateMachine):
             faults=current.faults,
         )
         following = after(attempt, interval=INTERVAL, max_rounds=MAX_ROUNDS, scale=1.0, now=self.now)
-        if how in {"reached", "forgotten", "cancelled", "blocked"}:
+        if how in {"reached", "refusal", "forgotten", "cancelled", "blocked"}:
             self.gave_up.add((call.party, call.node))
         current.state = following.state
         current.due_at = following.due_at if following.state == "planned" else None
@@ -268,7 +277,21 @@ class DialingMachine(RuleBasedStateMachine):
     def active(self) -> list[Call]:
         return [call for call in self.calls if call.ended_at is None]
 
+    def sharing(self, phone: str) -> set[int]:
+        return {party for party, other in enumerate(PHONES) if other == phone}
+
+    def read_at(self, call: Call) -> datetime:
+        assert call.ended_at is not None
+        return call.ended_at + self.reading
+
+    def read_talks(self) -> None:
+        for call in self.calls:
+            if call.is_unread and self.read_at(call) <= self.now:
+                call.is_unread = False
+                self.protected |= self.sharing(PHONES[call.party]) if call.is_refusal else set()
+
     def look(self, party: int, node: int, *, is_automatic: bool) -> Refusal | None:
+        self.read_talks()
         phone = PHONES[party]
         own = [call for call in self.calls if (call.party, call.node) == (party, node)]
         running = [call for call in self.active() if PHONES[call.party] == phone]
@@ -290,6 +313,7 @@ class DialingMachine(RuleBasedStateMachine):
             last_ended_at=max((call.ended_at for call in own if call.ended_at and call.is_counted), default=None),
             is_automatic=is_automatic,
             unknown_elsewhere_at=max(self.forgotten_elsewhere(party, node), default=None),
+            is_unread=any(call.is_unread and PHONES[call.party] == phone for call in self.calls),
         )
         return decide(facts, RULES, Room(self.lines - len(self.active()), self.back_at), self.now)
 
@@ -321,6 +345,11 @@ class DialingMachine(RuleBasedStateMachine):
         to_number = [call for call in self.calls if PHONES[call.party] == phone]
         assert all(call.ended_at is not None for call in to_number), "two calls at a time"
         assert sum(call.is_counted and call.at > self.now - DAY for call in to_number) < CAP
+        for call in to_number:
+            if call.is_reached:
+                assert self.now >= self.read_at(call), "before anybody looked whether they refused"
+                lifted_at = self.lifted_at.get(phone, BEGIN - DAY)
+                assert not call.is_refusal or lifted_at >= self.read_at(call), "against their word"
         own = [call for call in to_number if (call.party, call.node) == (party, node)]
         counted = [call for call in own if call.is_counted]
         assert len(counted) < MAX_ROUNDS

@@ -6,10 +6,8 @@ the tables. What is asserted at each dial is computed from the list of all calls
 
 import os
 from collections import Counter
-from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import datetime, time, timedelta
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
@@ -22,7 +20,6 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from app.domain.calendar import Holidays
 from app.domain.calls import NOT_REDIALLED
 from app.domain.dialing import (
     MAX_FAULTS,
@@ -39,112 +36,43 @@ from app.domain.dialing import (
 from app.domain.tasks import (
     Attempt,
     Claimant,
-    Detail,
-    Plan,
-    RedialDay,
     after_attempt,
-    at_times,
-    own_plan,
-    rule_plan,
     share_out,
 )
-from app.domain.windows import Bounded, Window
+from app.domain.windows import Bounded
+from tests.property.task_model import (
+    BEGIN,
+    CAP,
+    DAY,
+    END,
+    ENDS,
+    LINES,
+    MOST_REDIALS,
+    NATIONAL_DAYS,
+    NEVER,
+    OWN_HOLIDAY,
+    PAUSE,
+    PHONES,
+    SLOTS,
+    TALKS,
+    WINDOW,
+    ZONE,
+    Call,
+    Number,
+    Task,
+    plans,
+)
 
 DEEP = os.environ.get("HUIYIN_TEST_DEEP") == "1"
 EXAMPLES, STEPS = (2000, 100) if DEEP else (120, 60)
-ZONE = ZoneInfo("Asia/Shanghai")
-BEGIN = datetime(2026, 8, 25, 1, 0, tzinfo=UTC)
-END = BEGIN + timedelta(days=90)
-NATIONAL_DAYS = {date(2026, 10, day) for day in range(1, 8)}
-OWN_HOLIDAY = date(2026, 8, 27)
-PAUSE = timedelta(minutes=30)
-DAY = timedelta(hours=24)
-NEVER = datetime(1970, 1, 1, tzinfo=UTC)
-CAP, MOST_REDIALS = 20, 50
-"""A high cap, so that the fifty redials are reached."""
-PHONES = ("+8613800000001", "+8613800000002", "+8613800000003", "+8613800000001", "110")
-"""Of the numbers of each task; the first stands in it twice, and in both tasks."""
-NO_ANSWER, BUSY, INTERCEPTED, TALK, SHIELDED = 4, 8, 2, 1, 12
-TIMES = {5: ["9:30", "22:00"], 1: ["10:00"]}
-"""Redials of the rule with times: on Fridays (once outside the hours) and Mondays."""
-SLOTS = {"a": 3, "b": 1}
-LINES = {0: ("a", "b"), 1: ("a",)}
-
-ENDS = {
-    "nobody": (NO_ANSWER, True),
-    "busy": (BUSY, True),
-    "talk": (TALK, True),
-    "shielded": (SHIELDED, True),
-    "forgotten": (0, True),
-    "cancelled": (0, False),
-    "intercepted": (INTERCEPTED, False),
-    "fault": (0, False),
-    "not taken": (0, False),
-}
-"""How a call ends → number status, and whether it counts."""
 HOW = st.sampled_from([*["nobody"] * 6, *ENDS])
 MOSTLY_NOBODY = st.sampled_from([*["nobody"] * 12, "busy", "fault", "intercepted"])
+READING = st.sampled_from([timedelta(0), timedelta(seconds=20), timedelta(minutes=10), timedelta(hours=2)])
+"""How long it takes until a talk is read."""
 STEP = st.sampled_from(
     [timedelta(seconds=20), timedelta(minutes=5), PAUSE, timedelta(hours=3), timedelta(hours=12), DAY]
 )
 NUMBER = st.integers(0, 9)
-
-
-@dataclass(slots=True)
-class Number:
-    """A number of a task, as its row stands."""
-
-    phone: str
-    state: str = "waiting"
-    due_at: datetime | None = NEVER
-    redials: dict[str, int] = field(default_factory=dict)
-    faults: int = 0
-    failures: int = 0
-
-
-@dataclass(slots=True)
-class Task:
-    """A task, as its row stands."""
-
-    plan: Plan
-    most: int
-    window: Bounded
-    numbers: list[Number]
-    is_started: bool = True
-
-
-@dataclass(slots=True)
-class Call:
-    """An attempt; of a mediation where it has no task."""
-
-    phone: str
-    line: str | None
-    task: int | None
-    number: int | None
-    at: datetime
-    ended_at: datetime | None = None
-    how: str | None = None
-
-    @property
-    def is_counted(self) -> bool:
-        return self.how is None or ENDS[self.how][1]
-
-
-def plans() -> list[Plan]:
-    days = [RedialDay(week, times) for week, times in TIMES.items()]
-    greedy = [Detail(NO_ANSWER, 50), Detail(BUSY, 50)]
-    return [
-        rule_plan(greedy, lambda ended_at: ended_at + PAUSE),
-        rule_plan([Detail(NO_ANSWER, 3)], at_times(days, ZONE)),
-        own_plan({NO_ANSWER, BUSY}, 4, PAUSE),
-    ]
-
-
-WINDOW = Window(
-    ZONE,
-    dict.fromkeys(range(7), ((9 * 60, 12 * 60), (13 * 60, 21 * 60))),
-    lambda day: day == OWN_HOLIDAY or Holidays().is_holiday(day),
-)
 
 
 class TaskMachine(RuleBasedStateMachine):
@@ -157,14 +85,18 @@ class TaskMachine(RuleBasedStateMachine):
         self.kinds: list[int] = []
         self.calls: list[Call] = []
         self.protected: set[str] = set()
+        self.lifted_at: dict[str, datetime] = {}
+        self.reading = timedelta(0)
         self.held = 0
         self.back_at: datetime | None = None
         self.stop_time: datetime | None = None
         self.turn = 0
 
-    @initialize(first=st.sampled_from([0, 1, 2]), second=st.sampled_from([0, 1, 2]), ends=st.integers(1, 90))
-    def begin(self, first: int, second: int, ends: int) -> None:
-        self.kinds = [first, second]
+    @initialize(
+        first=st.sampled_from([0, 1, 2]), second=st.sampled_from([0, 1, 2]), ends=st.integers(1, 90), reading=READING
+    )
+    def begin(self, first: int, second: int, ends: int, reading: timedelta) -> None:
+        self.kinds, self.reading = [first, second], reading
         self.stop_time = BEGIN + timedelta(days=ends, hours=2)
         windows = [Bounded(WINDOW, BEGIN + timedelta(hours=3)), Bounded(WINDOW, None, self.stop_time)]
         self.tasks = [
@@ -182,6 +114,8 @@ class TaskMachine(RuleBasedStateMachine):
     @rule(phone=st.sampled_from(PHONES), is_lifted=st.booleans())
     def protect(self, phone: str, is_lifted: bool) -> None:
         self.protected = self.protected - {phone} if is_lifted else self.protected | {phone}
+        if is_lifted:
+            self.lifted_at[phone] = self.now
 
     @rule(held=st.integers(0, 3))
     def hold_slots(self, held: int) -> None:
@@ -191,7 +125,8 @@ class TaskMachine(RuleBasedStateMachine):
     @rule(phone=st.sampled_from(PHONES[:3]))
     def mediation(self, phone: str) -> None:
         """A call of a mediation to the same person, over a line of the house."""
-        if not any(call.phone == phone for call in self.active()) and self.recent(phone) < CAP:
+        is_busy = any(call.phone == phone for call in self.active()) or self.is_unread(phone)
+        if not is_busy and self.recent(phone) < CAP:
             self.calls.append(Call(phone, None, None, None, self.now))
 
     @rule(is_away=st.booleans())
@@ -227,6 +162,7 @@ class TaskMachine(RuleBasedStateMachine):
             moments = [n.due_at for task in self.tasks for n in task.numbers if n.due_at and n.due_at > self.now]
             moments += [opens for task in self.tasks if (opens := task.window.opens_at(self.now)) and opens > self.now]
             moments += [self.back_at] if self.back_at is not None else []
+            moments += [self.read_at(call) for call in self.calls if call.is_unread]
             upcoming = [moment for moment in moments if moment <= until]
             if not upcoming:
                 break
@@ -255,8 +191,22 @@ class TaskMachine(RuleBasedStateMachine):
     def is_open(self, task: Task) -> bool:
         return task.is_started and task.window.opens_at(self.now) == self.now
 
+    def is_unread(self, phone: str) -> bool:
+        return any(call.is_unread and call.phone == phone for call in self.calls)
+
+    def read_at(self, call: Call) -> datetime:
+        assert call.ended_at is not None
+        return call.ended_at + self.reading
+
+    def read_talks(self) -> None:
+        for call in self.calls:
+            if call.is_unread and self.read_at(call) <= self.now:
+                call.is_unread = False
+                self.protected |= {call.phone} if call.how == "refusal" else set()
+
     def dial(self) -> None:
         """Claim and reserve as the source does, until nothing more is due."""
+        self.read_talks()
         for _ in range(100):
             claimants = [
                 Claimant(
@@ -298,6 +248,7 @@ class TaskMachine(RuleBasedStateMachine):
             last_ended_at=None,
             is_automatic=True,
             unknown_elsewhere_at=max(self.forgotten_elsewhere(place, key), default=None),
+            is_unread=self.is_unread(number.phone),
         )
         free = self.free()
         lines = [line for line in LINES[place] if free[line] > 0]
@@ -320,7 +271,7 @@ class TaskMachine(RuleBasedStateMachine):
             number.due_at = refusal.until
 
     def finish(self, call: Call, how: str) -> None:
-        call.ended_at, call.how = self.now, how
+        call.ended_at, call.how, call.is_unread = self.now, how, how in TALKS
         if call.task is None or call.number is None:
             return
         task = self.tasks[call.task]
@@ -364,6 +315,11 @@ class TaskMachine(RuleBasedStateMachine):
         assert local.date() not in NATIONAL_DAYS | {OWN_HOLIDAY}, local
         assert self.now >= BEGIN + timedelta(hours=3) if place == 0 else self.now < (self.stop_time or END)
         assert all(call.phone != phone for call in self.active()), "two calls at a time"
+        for call in self.calls:
+            if call.phone == phone and call.how in TALKS:
+                assert self.now >= self.read_at(call), "before anybody looked whether they refused"
+                lifted_at = self.lifted_at.get(phone, NEVER)
+                assert call.how != "refusal" or lifted_at >= self.read_at(call), "against their word"
         assert self.recent(phone) < CAP
         active = self.active()
         assert sum(call.line == line for call in active) + (self.held if line == "a" else 0) < SLOTS[line]
@@ -371,7 +327,7 @@ class TaskMachine(RuleBasedStateMachine):
         assert all(self.now >= at + DAY for at in self.forgotten_elsewhere(place, key)), "may have answered"
         own = [call for call in self.calls if (call.task, call.number) == (place, key) and call.how != "not taken"]
         assert len(own) <= MOST_REDIALS, "more than fifty redials"
-        assert not any(call.how in {"talk", "shielded", "forgotten", "cancelled"} for call in own), own
+        assert not any(call.how in TALKS | {"shielded", "forgotten", "cancelled"} for call in own), own
         if own and own[-1].is_counted:
             self.assert_redial(place, own)
 

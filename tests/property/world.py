@@ -146,10 +146,12 @@ def _quiet() -> Iterator[None]:
 
 
 @contextmanager
-def running_world(database_url: str, folder: Path, start: datetime) -> Iterator[World]:
-    """Lend a world on a fresh database."""
+def running_world(database_url: str, folder: Path, start: datetime, **fields: Any) -> Iterator[World]:
+    """Lend a world on a fresh database; ``fields``: further settings."""
     clock = ManualClock(start)
-    settings = Settings(database_url=SecretStr(database_url), jobs=False, demo=False, pool_size=4, data_dir=folder)
+    settings = Settings(
+        database_url=SecretStr(database_url), jobs=False, demo=False, pool_size=4, data_dir=folder, **fields
+    )
     with _quiet(), asyncio.Runner() as runner:
         stack = AsyncExitStack()
 

@@ -43,7 +43,7 @@ def short_way(route: APIRoute, handler: Handler) -> Handler:
             return await handler(request)
         try:
             given = model.model_validate(json.loads(await request.body()))
-        except ValueError:
+        except (ValueError, RecursionError):  # the second: brackets within brackets, a hundred thousand deep
             return await handler(request)  # which refuses it, and says why
         values = {name: await call(request) for name, call in needs}
         return Response(to_json(await endpoint(**{body.name: given}, **values)), media_type="application/json")

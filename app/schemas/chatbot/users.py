@@ -2,12 +2,28 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import ConfigDict, Field
+from pydantic import AfterValidator, ConfigDict, Field
 
 from app.schemas.chatbot.base import Given, Moment, Told, WalkQuery
 from app.schemas.common import Content, ShortText, Storable
 
+MAX_DEPTH = 32
+"""Of what stands in a profile; a reader of JSON can only go so deep, and what is kept must be readable."""
 MOMENT = "2020-07-19T14:12:13.690Z"
+
+
+def _shallow(profile: dict[str, Any]) -> dict[str, Any]:
+    level: list[Any] = [profile]
+    for _ in range(MAX_DEPTH):
+        level = [
+            inner
+            for each in level
+            if isinstance(each, dict | list)
+            for inner in (each.values() if isinstance(each, dict) else each)
+        ]
+        if not level:
+            return profile
+    raise ValueError(f"嵌套过深,最多 {MAX_DEPTH} 层 (nested too deeply, {MAX_DEPTH} levels at most)")
 
 
 class UserOut(Told):
@@ -92,6 +108,7 @@ class ProfileIn(Given):
     name: Annotated[ShortText | None, Field(description="姓名 (name)", examples=["林小满"])] = None
     profile: Annotated[
         dict[Annotated[Storable, Field(max_length=128)], Any],
+        AfterValidator(_shallow),
         Field(default_factory=dict, description="合并到画像的字段 (merged)", examples=[{"city": "杭州"}]),
     ]
 

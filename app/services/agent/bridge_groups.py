@@ -70,6 +70,10 @@ class BridgeGroups(Shelf[BridgeGroup, BridgeGroupView]):
         if "customer_service" in given:
             await agent_groups.set_seats(session, item.id, given["customer_service"])
 
+    async def before_removal(self, session: AsyncSession, item: BridgeGroup) -> None:
+        """Hold the seats, which go with it, in the one order in which they are held."""
+        await agent_groups.lock_seats(session, item.id)
+
 
 SEATS = Seats()
 BRIDGE_GROUPS = BridgeGroups()

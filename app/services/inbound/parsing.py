@@ -54,7 +54,7 @@ def parse_item(raw: object) -> InboundItem | Problem:
 def _parse(raw: Mapping[str, Any]) -> InboundItem:
     for name in raw:
         if name not in _FIELDS:
-            raise _BadFieldError(str(name), "未知字段 (unknown field)")
+            raise _BadFieldError(_shown(name), "未知字段 (unknown field)")
     item = InboundItem(
         message_id=_key(raw, "message_id"),
         user_id=_key(raw, "user_id") if raw.get("user_id") is not None else None,
@@ -67,6 +67,11 @@ def _parse(raw: Mapping[str, Any]) -> InboundItem:
     if item.user_id is None and item.contact_id is None:
         raise _BadFieldError("user_id", "user_id 与 contact_id 至少给一个 (give user_id or contact_id)")
     return item
+
+
+def _shown(name: str) -> str:
+    """Return the name of a field that nobody knows, in a form that can be answered."""
+    return name[:MAX_KEY].encode(errors="replace").decode()
 
 
 def _text(raw: Mapping[str, Any], field: str, most: int) -> str:

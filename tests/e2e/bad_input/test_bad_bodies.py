@@ -131,6 +131,15 @@ async def test_a_bad_message_is_refused_by_index_and_holds_up_no_other(
     assert (answer.json()["accepted"], len(answer.json()["refused"])) == (1, 1)
 
 
+async def test_a_field_whose_name_is_no_text_is_told_all_the_same(client: httpx2.AsyncClient) -> None:
+    for name, shown in ((r"\ud800", "?"), (r"\u0000", "\x00"), ("x" * 70_000, "x" * 256)):
+        answer = await client.post(
+            "/api/messages/inbound", content=f'{{"messages": [{{"{name}": 1}}]}}'.encode(), headers=JSON
+        )
+        assert answer.status_code == 200, answer.text
+        assert answer.json()["refused"][0]["detail"][0]["loc"] == ["body", "messages", 0, shown]
+
+
 async def test_the_longest_and_strangest_legal_texts_are_kept_as_they_are(
     client: httpx2.AsyncClient, known: dict[str, str]
 ) -> None:
