@@ -2,7 +2,8 @@
 
 A reservation is one transaction: the task and the list kept, the numbers locked and held, the line locked, and one
 statement that looks at the list, at people, at caps, at calls under way and at the line, and writes calls, polls,
-numbers and the audit trail. Right before they leave it is looked once more whether they are still wanted.
+numbers and the audit trail. Right before they leave it is looked once more whether they are still wanted, and marked that
+they leave, so that of a process that dies it is known what never left.
 The simulator is the service's own: placed, asked, told, on both sides. Ends are one transaction: call, poll, number.
 What several tasks, scripts, hours, rules and sources need is left out.
 """
@@ -80,11 +81,13 @@ RESERVE = """
     SELECT id, job_id, phone FROM call
 """
 STILL = """
-    SELECT c.id FROM outbound_call c JOIN call_task t ON t.id = c.task_id AND t.status <> 1 AND t.deleted_at IS NULL
-    JOIN task_number n ON n.id = c.number_id AND n.phone = c.phone
-    WHERE c.id = ANY($1::bigint[]) AND c.placement = 'reserved' AND c.ended_at IS NULL
+    UPDATE outbound_call c SET left_at = $2
+    FROM call_task t, task_number n
+    WHERE c.id = ANY($1::bigint[]) AND c.placement = 'reserved' AND c.left_at IS NULL AND c.ended_at IS NULL
       AND c.cancel_requested_at IS NULL
+      AND t.id = c.task_id AND t.status <> 1 AND t.deleted_at IS NULL AND n.id = c.number_id AND n.phone = c.phone
       AND NOT EXISTS (SELECT FROM do_not_contact d WHERE d.kind = 'phone' AND d.value = c.phone)
+    RETURNING c.id
 """
 PLACED = """
     WITH call AS (
@@ -194,7 +197,8 @@ class Dialer:
     async def _place(self, calls: list[tuple[asyncpg.Record, str]]) -> None:
         async with self._writing:
             connection = self._database[1]
-            wanted = {row["id"] for row in await connection.fetch(STILL, [row["id"] for row, _ in calls])}
+            ids = [row["id"] for row, _ in calls]
+            wanted = {row["id"] for row in await connection.fetch(STILL, ids, datetime.now(UTC))}
             leaving = [(row, name) for row, name in calls if row["id"] in wanted]
             placed: list[Any] = []
             for start in range(0, len(leaving), CHUNK):
