@@ -58,9 +58,8 @@ class StorageFullError(AppError):
 def meaning(error: BaseException) -> AppError | None:
     """Return the error to answer with, or None for what is a fault of the service itself."""
     if isinstance(error, DBAPIError):
-        if error.connection_invalidated or error.orig is None:
-            return _away()
-        return meaning(error.orig.__cause__ or error.orig)
+        cause = None if error.connection_invalidated or error.orig is None else error.orig.__cause__ or error.orig
+        return _away() if cause is None else meaning(cause)
     if isinstance(error, _CONDITIONS):
         return _away()
     state = getattr(error, "sqlstate", None)
