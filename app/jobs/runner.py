@@ -166,6 +166,8 @@ class Runner:
         async with entry.lock:
             start = asyncio.get_running_loop().time()
             try:
+                if name in _HELD and not self.holding.is_current():
+                    await self._look_at_home()
                 if name not in _HELD or self.holding.reason is None:
                     await entry.run()
                 heartbeat.failures = 0

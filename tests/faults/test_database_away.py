@@ -15,6 +15,7 @@ from sqlalchemy import text
 
 from app.gateways.embedded_postgres import EmbeddedPostgres
 from app.repositories.database import Database, plain_dsn
+from tests.faults import test_calls as calls
 from tests.faults.gateway import SECRET, Reply, running_gateway
 from tests.faults.service import (
     PATIENCE,
@@ -27,6 +28,7 @@ from tests.faults.service import (
     running_service,
     use_gateway,
 )
+from tests.outboundbot import OutboundBot
 
 PEOPLE = 400
 SETTLED = "SELECT count(*) FROM follow_up_record WHERE status IN ('sent', 'unknown')"
@@ -119,6 +121,22 @@ async def test_connections_are_cut_while_web_chats_are_written_to(database_url: 
         await eventually_equal(connection, SETTLED, people)
         assert await connection.fetchval("SELECT count(*) FROM chat_message") == people
         assert await connection.fetchval("SELECT count(DISTINCT contact_id) FROM chat_message") == people
+
+
+async def test_connections_are_cut_while_calls_are_placed_and_followed(database_url: str) -> None:
+    number = 60
+    async with OutboundBot(latency=0.05) as bot, connected(database_url) as connection, calls.nobody_answers(bot):
+        await calls.plan(database_url, connection, number)
+        await calls.make_due(connection)
+        async with running_service(database_url, **calls.variables(bot, CALL_CONCURRENCY="1")) as service:
+            for share in (8, 2, 1):
+                await eventually(lambda share=share: len(bot.assigned) >= number // share)  # type: ignore[misc]
+                assert await connection.fetchval(f"{CUT} AND application_name = 'huiyin'") > 0
+            await calls.assert_nothing_is_left(connection, number)
+            assert not service.has_ended
+        assert await calls.placements(connection) == {"placed": number}, "what the provider took is known"
+        assert set(bot.rung.values()) == {1}
+        assert len(bot.rung) == number
 
 
 async def test_idle_connections_that_were_cut_are_replaced_before_they_are_lent(
