@@ -32,7 +32,11 @@ class Row(NamedTuple):
 
     def names(self, node: str) -> bool:
         """Tell whether a test, `file::test` under `tests/`, belongs to this row."""
-        return any(node == test or node.startswith((f"{test}::", f"{test}/")) for test in self.tests)
+        return any(_is_below(node, test) for test in self.tests)
+
+
+def _is_below(node: str, place: str) -> bool:
+    return node == place or node.startswith((f"{place}::", f"{place}/"))
 
 
 def read_rows(document: str) -> list[Row]:
@@ -63,17 +67,25 @@ def results_of(stats: Mapping[str, Sequence[Any]]) -> dict[str, Counter[str]]:
 
 
 def verdict(row: Row, results: Mapping[str, Counter[str]]) -> tuple[str, int] | None:
-    """Return `kept`, `BROKEN` or `NOT TRIED` and how many tests ran; None: none of the row's was chosen."""
-    found = Counter[str]()
+    """Return what became of a row and how many of its tests ran; None: none of them was chosen.
+
+    `kept`, `BROKEN`, `in part` where some of what the row names did not run, `NOT TRIED` where all was skipped.
+    """
+    found = {place: Counter[str]() for place in row.tests}
     for node, outcomes in results.items():
-        if row.names(node):
-            found += outcomes
-    if not found:
+        for place in row.tests:
+            if _is_below(node, place):
+                found[place] += outcomes
+    if not any(found.values()):
         return None
-    if any(found[outcome] for outcome in _BROKEN):
-        return "BROKEN", found.total() - found["skipped"]
-    ran = found.total() - found["skipped"]
-    return ("kept" if ran else "NOT TRIED"), ran
+    ran = {place: outcomes.total() - outcomes["skipped"] for place, outcomes in found.items()}
+    if any(outcomes[word] for outcomes in found.values() for word in _BROKEN):
+        word = "BROKEN"
+    elif all(ran.values()):
+        word = "kept"
+    else:
+        word = "in part" if any(ran.values()) else "NOT TRIED"
+    return word, sum(ran.values())
 
 
 def summary(rows: Sequence[Row], results: Mapping[str, Counter[str]]) -> list[str]:
