@@ -15,6 +15,7 @@ from sqlalchemy import text
 
 from app.gateways.embedded_postgres import EmbeddedPostgres
 from app.repositories.database import Database, plain_dsn
+from app.services.calls.placing import CHUNK
 from tests.faults import test_calls as calls
 from tests.faults.gateway import SECRET, Reply, running_gateway
 from tests.faults.service import (
@@ -123,19 +124,30 @@ async def test_connections_are_cut_while_web_chats_are_written_to(database_url: 
         assert await connection.fetchval("SELECT count(DISTINCT contact_id) FROM chat_message") == people
 
 
-async def test_connections_are_cut_while_calls_are_placed_and_followed(database_url: str) -> None:
-    number = 40
-    async with OutboundBot(latency=0.05) as bot, connected(database_url) as connection, calls.nobody_answers(bot):
+async def test_connections_are_cut_while_answers_of_the_provider_are_written(database_url: str) -> None:
+    """What it took is known, although the connection was cut in the middle of saying so."""
+    number = CHUNK
+    waits = (
+        "SELECT count(*) > 0 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
+        " AND query LIKE '%SET placement = ''placed''%'"
+    )
+    async with (
+        OutboundBot(latency=0.2) as bot,
+        connected(database_url) as connection,
+        connected(database_url) as other,
+        calls.nobody_answers(bot),
+    ):
         await calls.plan(database_url, connection, number)
         await calls.make_due(connection)
         async with running_service(database_url, **calls.variables(bot, CALL_CONCURRENCY="1")) as service:
-            cuts = 0
-            while cuts < 5:
-                cuts += bool(await connection.fetchval(f"{CUT} AND application_name = 'huiyin' AND state = 'active'"))
-                await asyncio.sleep(0.01)
+            await eventually(lambda: bot.at_once > 0)
+            async with other.transaction():
+                await other.execute("LOCK TABLE outbound_call IN SHARE MODE")
+                await eventually_equal(connection, waits, expected=True)
+                assert await connection.fetchval(f"{CUT} AND application_name = 'huiyin'") > 0
             await calls.assert_nothing_is_left(connection, number)
-            assert not service.has_ended
-        assert await calls.placements(connection) == {"placed": number}, "what the provider took is known"
+            assert "what became of calls could not be written yet" in service.log
+        assert await calls.placements(connection) == {"placed": number}
         assert set(bot.rung.values()) == {1}
         assert len(bot.rung) == number
 
