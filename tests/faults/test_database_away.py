@@ -12,6 +12,7 @@ import asyncpg
 import httpx2
 import pytest
 from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
 
 from app.gateways.embedded_postgres import EmbeddedPostgres
 from app.repositories.database import Database, plain_dsn
@@ -150,6 +151,36 @@ async def test_connections_are_cut_while_answers_of_the_provider_are_written(dat
         assert await calls.placements(connection) == {"placed": number}
         assert set(bot.rung.values()) == {1}
         assert len(bot.rung) == number
+
+
+@pytest.mark.parametrize("way", ["raw", "session"])
+async def test_who_stands_still_in_a_transaction_does_not_hold_up_the_others(database_url: str, way: str) -> None:
+    """A process that is stopped with rows locked: the server ends its transaction, and its connection is replaced."""
+    lock = "SELECT id FROM bot FOR UPDATE"
+
+    async def stand_still(other: asyncpg.Connection) -> None:
+        if way == "raw":
+            async with database.transaction() as connection:
+                await connection.execute(lock)
+                await other.execute(lock, timeout=PATIENCE)
+                await connection.execute("SELECT 1")
+        else:
+            async with database.transaction_session() as session:
+                await session.execute(text(lock))
+                await other.execute(lock, timeout=PATIENCE)
+                await session.execute(text("SELECT 1"))
+
+    database = Database(database_url, pool_size=1, idle_seconds=0.1)
+    try:
+        async with connected(database_url) as other:
+            with pytest.raises((asyncpg.PostgresError, asyncpg.InterfaceError, DBAPIError)):
+                await stand_still(other)
+        async with database.connection() as fresh:
+            assert await fetch_one(fresh) == 1
+        async with database.transaction_session() as session:
+            assert await session.scalar(text("SELECT 1")) == 1
+    finally:
+        await database.close()
 
 
 async def test_idle_connections_that_were_cut_are_replaced_before_they_are_lent(
