@@ -171,6 +171,7 @@ def create_app(
             settings.database_url.get_secret_value(),
             pool_size=settings.pool_size,
             wait_seconds=settings.pool_wait_seconds,
+            idle_seconds=settings.lease_seconds,
         ),
         clock=clock,
         ids=ids or RandomIds(),

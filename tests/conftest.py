@@ -33,9 +33,10 @@ from app.services.chatbot.knowledge import Knowledge
 if "tests" not in sys.modules:  # pytest begins here: modules that tests share shall explain what failed, too
     pytest.register_assert_rewrite("tests")
 from tests.lacking import pytest_runtest_makereport
+from tests.promises import pytest_terminal_summary
 from tests.servers import found_servers
 
-__all__ = ["pytest_runtest_makereport"]
+__all__ = ["pytest_runtest_makereport", "pytest_terminal_summary"]
 
 # The same examples on every run: a build fails for what was changed. HUIYIN_TEST_DEEP looks further by chance.
 hypothesis.settings.register_profile("steady", derandomize=True)

@@ -73,6 +73,15 @@ def running_server(
     programs: Programs, folder: Path, *, settings: Sequence[str] = (), hba: str = ""
 ) -> Iterator[Running]:
     """Lend a new server without durability; ``hba`` replaces who may come in."""
+    make_cluster(programs, folder)
+    if hba:
+        (folder / "data" / "pg_hba.conf").write_text(hba)
+    with serving(programs, folder, free_port(), settings=settings) as server:
+        yield server
+
+
+def make_cluster(programs: Programs, folder: Path) -> None:
+    """Make what a server keeps its databases in, below a folder."""
     folder.mkdir(parents=True, exist_ok=True)
     owner = unprivileged(folder)
     password = folder / "password"
@@ -83,18 +92,20 @@ def running_server(
         capture_output=True, text=True, user=owner, check=False, cwd=folder, env=_plain_environment(),
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
-    if hba:
-        (folder / "data" / "pg_hba.conf").write_text(hba)
-    port = free_port()
+
+
+@contextmanager
+def serving(programs: Programs, folder: Path, port: int, *, settings: Sequence[str] = ()) -> Iterator[Running]:
+    """Lend a server on a cluster that was made, on that port; the way to start one again."""
     given = ["fsync=off", "full_page_writes=off", "listen_addresses=127.0.0.1", f"unix_socket_directories={folder}"]
     given += ["max_connections=100", *settings]
     with (folder / "server.log").open("wb") as log:
         process = subprocess.Popen(
             [programs.programs / "postgres", "-D", folder / "data", "-p", str(port), *(f"-c{each}" for each in given)],
-            stdout=log, stderr=log, user=owner, cwd=folder, env=_plain_environment(),
+            stdout=log, stderr=log, user=unprivileged(folder), cwd=folder, env=_plain_environment(),
         )  # fmt: skip
     try:
-        _wait_until(lambda: b"ready to accept connections" in (folder / "server.log").read_bytes(), process)
+        _wait_until(lambda: b"ready to accept" in (folder / "server.log").read_bytes(), process)
         yield Running(folder, port)
     finally:
         process.send_signal(signal.SIGINT)

@@ -68,6 +68,6 @@ def _built_in(day: date) -> bool | None:
 
     try:
         is_free, name = chinese_calendar.get_holiday_detail(day)
-    except NotImplementedError:
+    except NotImplementedError:  # the library's way to say that it does not have that year
         return None
     return bool(is_free and name is not None)

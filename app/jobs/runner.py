@@ -24,8 +24,8 @@ from app.services.metrics import Metrics
 
 log = structlog.get_logger(__name__)
 
-_HELD = frozenset({"dispatch", "sweep", "rounds"})
-"""Passes that reach people by themselves."""
+_HELD = frozenset({"dispatch", "sweep", "rounds", "forget"})
+"""Passes that reach people by themselves, or delete for ever by what the clock says."""
 
 Pass = Callable[[], Awaitable[None]]
 
@@ -166,6 +166,8 @@ class Runner:
         async with entry.lock:
             start = asyncio.get_running_loop().time()
             try:
+                if name in _HELD and not self.holding.is_current():
+                    await self._look_at_home()
                 if name not in _HELD or self.holding.reason is None:
                     await entry.run()
                 heartbeat.failures = 0

@@ -95,7 +95,8 @@ _INSERT = """
 # What may have changed between the reservation and this moment: the person refused, was erased, the case moved on, the
 # task was stopped, or was stopped, changed and started again: then the call was reserved under other hours and scripts.
 # What leaves is marked in the same statement, so that of a process that dies it is known what
-# certainly never left.
+# certainly never left. Where hours or holidays were changed since, a call is left out: it is looked at again under
+# those that hold now. A change in the time to come is another machine's clock, and would keep calls back until then.
 _LEAVE = """
     WITH looked AS (
         SELECT c.id, CASE
@@ -120,6 +121,12 @@ _LEAVE = """
     UPDATE outbound_call c SET left_at = CASE WHEN l.reason IS NULL THEN $3::timestamptz END
     FROM looked l
     WHERE c.id = l.id AND c.placement = 'reserved' AND c.left_at IS NULL AND c.ended_at IS NULL AND c.created_at > $2
+      AND NOT EXISTS (SELECT FROM calendar_year y WHERE y.updated_at > c.created_at AND y.updated_at <= $3)
+      AND NOT EXISTS (
+          SELECT FROM mediation_node o WHERE o.id = c.node_id AND o.updated_at > c.created_at AND o.updated_at <= $3)
+      AND NOT EXISTS (
+          SELECT FROM dial_time_group g JOIN call_task t ON t.account_id = g.account_id
+          WHERE t.id = c.task_id AND g.updated_at > c.created_at AND g.updated_at <= $3)
     RETURNING c.id, l.reason
 """
 _LOCK_NEVER_LEFT = """
@@ -290,7 +297,8 @@ async def leave(
 ) -> dict[int, str | None]:
     """Mark reserved calls as leaving; returns, by id, why one may not be placed any more, None: it leaves.
 
-    Those that are too old, or not reserved any more, are left out: they may not be placed either, for no one's reason.
+    Those that are too old, whose hours were changed, or that are not reserved any more, are left out: they may not be
+    placed either, for no one's reason.
     """
     return {row["id"]: row["reason"] for row in await connection.fetch(_LEAVE, call_ids, created_after, now)}
 

@@ -67,9 +67,26 @@ class Database:
     """One PostgreSQL server, seen through two small pools."""
 
     def __init__(
-        self, url: str, *, pool_size: int, wait_seconds: float = 10.0, application_name: str = "huiyin"
+        self,
+        url: str,
+        *,
+        pool_size: int,
+        wait_seconds: float = 10.0,
+        idle_seconds: float = 60.0,
+        application_name: str = "huiyin",
     ) -> None:
+        """Open nothing yet.
+
+        Args:
+            url: Of the database.
+            pool_size: Connections of each of the two pools.
+            wait_seconds: How long a connection is waited for.
+            idle_seconds: After which the server ends a transaction in which nothing happens: a process that stands
+                still (a paused machine) must not hold rows for which all others wait.
+            application_name: Under which the server lists the connections.
+        """
         self._dsn = plain_dsn(url)
+        self._idle_milliseconds = max(1, round(idle_seconds * 1000))
         self._is_pooled = is_pooled(url)
         self._application_name = application_name
         self.engine: AsyncEngine = create_async_engine(
@@ -136,7 +153,10 @@ class Database:
                 self._dsn, timeout=CONNECT_TIMEOUT_SECONDS, statement_cache_size=0, server_settings=settings
             )
         return await asyncpg.connect(
-            self._dsn, timeout=CONNECT_TIMEOUT_SECONDS, server_settings=settings | {"jit": "off"}
+            self._dsn,
+            timeout=CONNECT_TIMEOUT_SECONDS,
+            server_settings=settings
+            | {"jit": "off", "idle_in_transaction_session_timeout": str(self._idle_milliseconds)},
         )
 
     async def _connect_raw(self) -> asyncpg.Connection:

@@ -40,6 +40,12 @@ async def place(connection: asyncpg.Connection) -> str:
     return found
 
 
+async def clock(connection: asyncpg.Connection) -> datetime:
+    """Return what the clock of the server's machine says."""
+    found: datetime = await connection.fetchval("SELECT clock_timestamp()")
+    return found
+
+
 async def known_place(connection: asyncpg.Connection) -> str | None:
     """Return where it was when that was last written down; None if it never was."""
     found = _KNOWN.search(await connection.fetchval(_COMMENT) or "")

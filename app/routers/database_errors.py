@@ -19,6 +19,23 @@ _AWAY = "数据库暂时不可用,请稍后重试 (the database is away, try aga
 _ALL_IN_USE = "服务繁忙,请稍后重试 (all connections to the database are in use, try again)"
 _BUSY = "数据正被其他请求修改,请稍后重试 (the data is being changed by others, try again)"
 
+_CLASSES = frozenset({"08", "28", "3D", "53", "57", "58"})
+"""Connection, who may come in, no such database, too few resources, operators at work, trouble of the machine."""
+_STATES = frozenset(
+    {
+        "25006",  # read_only_sql_transaction: a standby
+        "25P03",  # idle_in_transaction_session_timeout
+        "25P04",  # transaction_timeout
+        "42501",  # insufficient_privilege; also files of a file system that became read-only
+        "55000",  # object_not_in_prerequisite_state: not accepting connections, in recovery
+        "55006",  # object_in_use: somebody copies or drops the database
+    }
+)
+_CONDITIONS = (
+    asyncpg.ClientConfigurationError,  # a password file or a certificate that is not there any more; it is a ValueError
+    asyncpg.exceptions.InvalidCachedStatementError,  # the schema changed under a connection, which forgets it then
+)
+
 FAULTS: tuple[type[Exception], ...] = (
     OSError,
     TimeoutError,
@@ -41,9 +58,10 @@ class StorageFullError(AppError):
 def meaning(error: BaseException) -> AppError | None:
     """Return the error to answer with, or None for what is a fault of the service itself."""
     if isinstance(error, DBAPIError):
-        if error.connection_invalidated or error.orig is None:
-            return _away()
-        return meaning(error.orig.__cause__ or error.orig)
+        cause = None if error.connection_invalidated or error.orig is None else error.orig.__cause__ or error.orig
+        return _away() if cause is None else meaning(cause)
+    if isinstance(error, _CONDITIONS):
+        return _away()
     state = getattr(error, "sqlstate", None)
     if isinstance(state, str):
         return _of_state(state)
@@ -60,7 +78,7 @@ def _of_state(state: str) -> AppError | None:
         return _full()
     if state in {"40001", "40P01", "55P03"}:  # serialization_failure, deadlock_detected, lock_not_available
         return UnavailableError(_BUSY, retry_after=1)
-    if state[:2] in {"08", "53", "57", "28", "3D"} or state == "25006":  # away, too many, restarting, read-only
+    if state[:2] in _CLASSES or state in _STATES:
         return _away()
     if state[:2] == "22":  # data exceptions
         return _invalid()

@@ -66,8 +66,8 @@ def default_checks(context: Context) -> Readiness:
 
     async def database() -> str | None:
         async with context.database.connection() as connection:
-            await connection.fetchval("SELECT 1")
-        return None
+            is_read_only = await connection.fetchval("SELECT current_setting('transaction_read_only') = 'on'")
+        return "the server takes no writes: is it a standby?" if is_read_only else None
 
     async def migrations() -> str | None:
         revision = await current_revision(context.database)

@@ -67,6 +67,16 @@ class Service:
         self._process.kill()
         await self._process.wait()
 
+    def freeze(self) -> None:
+        """Let it stand still, as a machine that is paused."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """Let it go on as if no time had passed."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGCONT)
+
     async def terminate(self) -> int:
         """Ask it to end; returns its exit code."""
         assert self._process is not None

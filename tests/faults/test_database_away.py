@@ -12,9 +12,12 @@ import asyncpg
 import httpx2
 import pytest
 from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
 
 from app.gateways.embedded_postgres import EmbeddedPostgres
 from app.repositories.database import Database, plain_dsn
+from app.services.calls.placing import CHUNK
+from tests.faults import test_calls as calls
 from tests.faults.gateway import SECRET, Reply, running_gateway
 from tests.faults.service import (
     PATIENCE,
@@ -27,6 +30,7 @@ from tests.faults.service import (
     running_service,
     use_gateway,
 )
+from tests.outboundbot import OutboundBot
 
 PEOPLE = 400
 SETTLED = "SELECT count(*) FROM follow_up_record WHERE status IN ('sent', 'unknown')"
@@ -119,6 +123,64 @@ async def test_connections_are_cut_while_web_chats_are_written_to(database_url: 
         await eventually_equal(connection, SETTLED, people)
         assert await connection.fetchval("SELECT count(*) FROM chat_message") == people
         assert await connection.fetchval("SELECT count(DISTINCT contact_id) FROM chat_message") == people
+
+
+async def test_connections_are_cut_while_answers_of_the_provider_are_written(database_url: str) -> None:
+    """What it took is known, although the connection was cut in the middle of saying so."""
+    number = CHUNK
+    waits = (
+        "SELECT count(*) > 0 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
+        " AND query LIKE '%SET placement = ''placed''%'"
+    )
+    async with (
+        OutboundBot(latency=0.2) as bot,
+        connected(database_url) as connection,
+        connected(database_url) as other,
+        calls.nobody_answers(bot),
+    ):
+        await calls.plan(database_url, connection, number)
+        await calls.make_due(connection)
+        async with running_service(database_url, **calls.variables(bot, CALL_CONCURRENCY="1")) as service:
+            await eventually(lambda: bot.at_once > 0)
+            async with other.transaction():
+                await other.execute("LOCK TABLE outbound_call IN SHARE MODE")
+                await eventually_equal(connection, waits, expected=True)
+                assert await connection.fetchval(f"{CUT} AND application_name = 'huiyin'") > 0
+            await calls.assert_nothing_is_left(connection, number)
+            assert "what became of calls could not be written yet" in service.log
+        assert await calls.placements(connection) == {"placed": number}
+        assert set(bot.rung.values()) == {1}
+        assert len(bot.rung) == number
+
+
+@pytest.mark.parametrize("way", ["raw", "session"])
+async def test_who_stands_still_in_a_transaction_does_not_hold_up_the_others(database_url: str, way: str) -> None:
+    """A process that is stopped with rows locked: the server ends its transaction, and its connection is replaced."""
+    lock = "SELECT id FROM bot FOR UPDATE"
+
+    async def stand_still(other: asyncpg.Connection) -> None:
+        if way == "raw":
+            async with database.transaction() as connection:
+                await connection.execute(lock)
+                await other.execute(lock, timeout=PATIENCE)
+                await connection.execute("SELECT 1")
+        else:
+            async with database.transaction_session() as session:
+                await session.execute(text(lock))
+                await other.execute(lock, timeout=PATIENCE)
+                await session.execute(text("SELECT 1"))
+
+    database = Database(database_url, pool_size=1, idle_seconds=0.1)
+    try:
+        async with connected(database_url) as other:
+            with pytest.raises((asyncpg.PostgresError, asyncpg.InterfaceError, DBAPIError)):
+                await stand_still(other)
+        async with database.connection() as fresh:
+            assert await fetch_one(fresh) == 1
+        async with database.transaction_session() as session:
+            assert await session.scalar(text("SELECT 1")) == 1
+    finally:
+        await database.close()
 
 
 async def test_idle_connections_that_were_cut_are_replaced_before_they_are_lent(

@@ -68,11 +68,11 @@ async def looks(service: Service, loop: str) -> float:
     return next((float(line.removeprefix(name)) for line in text.splitlines() if line.startswith(name)), 0)
 
 
-async def several_looks(service: Service) -> None:
+async def several_looks(service: Service, loop: str = "dispatch") -> None:
     """Wait until the scheduler had its chance to send, several times over."""
-    start = await looks(service, "dispatch")
+    start = await looks(service, loop)
     async with asyncio.timeout(120):
-        while await looks(service, "dispatch") < start + 3:  # noqa: ASYNC110 - another process sets no event
+        while await looks(service, loop) < start + 3:  # noqa: ASYNC110 - another process sets no event
             await asyncio.sleep(0.1)
 
 

@@ -15,7 +15,7 @@ from fastapi import FastAPI
 from sqlalchemy import exc, text
 
 from app.config import Settings
-from app.errors import AppError, ConflictError, NotFoundError, TooManyRequestsError, UnavailableError
+from app.errors import AppError, ConflictError, InvalidInputError, NotFoundError, TooManyRequestsError, UnavailableError
 from app.main import create_app
 from app.repositories.pool import PoolBusyError
 from app.routers import late
@@ -355,13 +355,23 @@ def wrapped(error: Exception) -> exc.DBAPIError:
         ("28P01", 503),  # invalid_password
         ("3D000", 503),  # invalid_catalog_name
         ("25006", 503),  # read_only_sql_transaction
+        ("25P03", 503),  # idle_in_transaction_session_timeout
+        ("25P04", 503),  # transaction_timeout
+        ("42501", 503),  # insufficient_privilege
+        ("55000", 503),  # object_not_in_prerequisite_state
+        ("55006", 503),  # object_in_use
+        ("58000", 503),  # system_error
+        ("58030", 507),  # io_error
+        ("58P01", 503),  # undefined_file
         ("40001", 503),  # serialization_failure
         ("40P01", 503),  # deadlock_detected
         ("55P03", 503),  # lock_not_available
         ("22003", 422),  # numeric_value_out_of_range
         ("22021", 422),  # character_not_in_repertoire
         ("23505", 409),  # unique_violation
+        ("25P02", None),  # in_failed_sql_transaction: a fault of the service
         ("42601", None),  # syntax_error: a fault of the service
+        ("XX001", None),  # data_corrupted: nothing that a client could wait for
     ],
 )
 def test_what_states_of_postgresql_mean(state: str, status: int | None, wrap: Any) -> None:
@@ -373,6 +383,9 @@ def test_what_other_faults_mean() -> None:
     assert isinstance(meaning(TimeoutError()), UnavailableError)
     assert isinstance(meaning(FileNotFoundError()), UnavailableError)
     assert isinstance(meaning(asyncpg.InterfaceError("connection is closed")), UnavailableError)
+    assert isinstance(meaning(asyncpg.ClientConfigurationError("no such password file")), UnavailableError)
+    assert isinstance(meaning(asyncpg.exceptions.InvalidCachedStatementError("changed")), UnavailableError)
+    assert isinstance(meaning(asyncpg.DataError("no int")), InvalidInputError)
     assert "all connections" in str(meaning(exc.TimeoutError()))
     assert "all connections" in str(meaning(PoolBusyError()))
     assert isinstance(meaning(OSError(errno.EROFS, "read-only")), StorageFullError)

@@ -2,8 +2,6 @@
 
 import asyncio
 import os
-import re
-import subprocess
 import sys
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator
@@ -25,9 +23,10 @@ from app.gateways.recordings import (
 from app.gateways.recordings import store as stores
 from app.gateways.recordings.bucket import BucketStore
 from app.gateways.recordings.folder import FolderStore
+from tests.disks import may_mount, read_only, small_disk
 from tests.s3 import Bucket
 
-CAP_SYS_ADMIN = 21
+NEEDS_MOUNT = "a disk that can be filled has to be mounted; the limit of the process that is tried below needs none"
 KEY = "2026/03/05/1772706600471-447e-96ea-97523c61189b.wav"
 
 
@@ -180,31 +179,35 @@ async def test_link_in_place_of_a_recording_is_not_followed(tmp_path: Path) -> N
         await read(store, 0, 1)
 
 
-def may_mount() -> bool:
-    """Whether this process has the right to mount file systems, which root has, but for most containers."""
-    status = Path("/proc/self/status")
-    found = re.search(r"^CapEff:\s*(\w+)$", status.read_text(), re.MULTILINE) if status.exists() else None
-    return found is not None and bool(int(found[1], 16) >> CAP_SYS_ADMIN & 1)
-
-
 @pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
+def disk(tmp_path: Path) -> Iterator[Path]:
     """A file system of one megabyte."""
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", folder], check=True)
-    yield folder
-    subprocess.run(["umount", folder], check=True)
+    with small_disk(tmp_path / "disk", megabytes=1) as folder:
+        yield folder
 
 
-@pytest.mark.skipif(not may_mount(), reason="a disk that can be filled has to be mounted; the next test needs none")
-async def test_full_disk_is_told_and_leaves_room_again(small_disk: Path) -> None:
-    store = FolderStore(small_disk)
+@pytest.mark.skipif(not may_mount(), reason=NEEDS_MOUNT)
+async def test_full_disk_is_told_and_leaves_room_again(disk: Path) -> None:
+    store = FolderStore(disk)
     await store.save(KEY, pieces(b"kept"))
     with pytest.raises(StoreFullError):
         await store.save("2026/03/05/too-large.wav", pieces(*(b"x" * 300_000 for _ in range(10))))
     assert await read(store, 0, 4) == b"kept"
     assert await store.save("2026/03/05/small.wav", pieces(b"x" * 300_000)) == 300_000
+
+
+@pytest.mark.skipif(not may_mount(), reason=NEEDS_MOUNT)
+async def test_disk_that_became_read_only_is_told_and_read_from(disk: Path) -> None:
+    store = FolderStore(disk)
+    await store.save(KEY, pieces(b"kept"))
+    with read_only(disk):
+        with pytest.raises(StoreFullError):
+            await store.save("2026/03/05/another.wav", pieces(b"x"))
+        with pytest.raises(StoreError):
+            await store.delete(KEY)
+        assert await read(store, 0, 4) == b"kept"
+    await store.delete(KEY)
+    assert await store.size(KEY) is None
 
 
 async def test_file_over_the_limit_of_the_process_is_told_as_full(tmp_path: Path) -> None:

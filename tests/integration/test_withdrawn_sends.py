@@ -11,6 +11,7 @@ from fastapi import FastAPI
 
 from app.clock import ManualClock
 from app.gateways.circuit import FIRST_BATCH
+from app.repositories import dispatch as store
 from app.repositories.database import Database
 from app.services.context import Context
 from app.services.dispatch import webhook
@@ -257,3 +258,45 @@ async def test_an_answer_does_not_withdraw_a_message_by_hand(world: World, conta
     await world.hear(contact, "您好")
     assert (await sending).json()["status"] == "sent"
     assert world.gateway.texts == ["手写"]
+
+
+async def test_a_process_that_stood_still_right_before_a_message_left_looks_again(
+    world: World, contact: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What it knew of the person is old when it wakes up."""
+    still_wanted = store.still_wanted
+
+    async def look_and_stand_still(*arguments: Any) -> frozenset[int]:
+        wanted = await still_wanted(*arguments)
+        assert wanted
+        monkeypatch.undo()
+        world.clock.advance(webhook.FRESH + MOMENT)
+        await world.hear(contact, "您好,我有兴趣")
+        return wanted
+
+    monkeypatch.setattr(store, "still_wanted", look_and_stand_still)
+    await world.pass_time()
+    await world.pass_time(100 * HOUR)
+    assert world.gateway.texts == []
+    assert (await world.records(contact))[0]["status"] == "not_sent"
+
+
+async def test_a_message_that_cannot_be_looked_at_does_not_leave(
+    world: World, contact: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It waited for its turn at the pace of the bot, and the database went away; it comes back."""
+    await world.deliver_by(rate_per_second=1000)
+    still_wanted, looks = store.still_wanted, 0
+
+    async def fail_second(*arguments: Any) -> frozenset[int]:
+        nonlocal looks
+        looks += 1
+        if looks == 2:
+            raise ConnectionResetError
+        return await still_wanted(*arguments)
+
+    monkeypatch.setattr(store, "still_wanted", fail_second)
+    await world.pass_time()
+    await world.pass_time(SECOND)
+    assert await world.statuses(contact) == ["not_sent", "sent"]
+    assert world.gateway.texts == ["第一天"]

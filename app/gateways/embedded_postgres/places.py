@@ -71,6 +71,11 @@ def prepare_home(home: Path) -> None:
         raise EmbeddedPostgresError(
             f"cannot make the data directory {home}: {error.strerror}. Choose another one, or set DATABASE_URL."
         ) from error
+    if os.statvfs(home).f_flag & os.ST_RDONLY:
+        raise EmbeddedPostgresError(
+            f"the data directory {home} is on a file system that is read-only. "
+            "Make it writable, choose another one, or set DATABASE_URL."
+        )
     if not os.access(home, os.R_OK | os.W_OK | os.X_OK):
         raise EmbeddedPostgresError(
             f"the data directory {home} does not belong to this user (id {os.geteuid()}). "

@@ -98,6 +98,9 @@ async def _chunk(
     async with desk.request():
         half = desk.lease / 2
         kept_back = await looking(reserved)
+        # A process that was stopped right here goes by what was true before, and others take its calls for their own.
+        if desk.context.clock.now() - min(item.created_at for item in reserved) >= half:
+            kept_back = {item.call_id: Withdrawn() for item in reserved} | kept_back
         leaving = [item for item in reserved if item.call_id not in kept_back]
         placements = await _ask(desk, leaving, half) if leaving else []
     outcomes: _Outcomes = list(zip(leaving, placements, strict=True))

@@ -45,6 +45,8 @@ FIRST_PAUSE = timedelta(seconds=5)
 LONGEST_PAUSE = timedelta(hours=1)
 WRITE_PAUSES = (0.1, 0.2, 0.5, 1.0, 2.0, 4.0, 8.0, 8.0)
 """Seconds between tries to write outcomes while the database is away; what a gateway said is known only here."""
+FRESH = timedelta(seconds=5)
+"""How old the last look at a person may be when a message leaves; a process that was stopped in between looks again."""
 NOT_TRIED = NotSent("not tried: the gateway had just failed")
 
 
@@ -174,14 +176,26 @@ async def _deliver(
     wanted = await _still_wanted(context, [item.record_id for item in reserved])
 
     async def one(index: int, item: Reserved) -> Outcome:
-        is_wanted = item.record_id in wanted
+        looked_at, is_wanted = began, item.record_id in wanted
         if rate_per_second is not None and is_wanted:
             slot = (start - began).total_seconds() + index / rate_per_second
             await asyncio.sleep(max(0.0, slot))
-            is_wanted = bool(await _still_wanted(context, [item.record_id]))
+            looked_at, is_wanted = await _looked_again(context, item)
+        while is_wanted and context.clock.now() - looked_at > FRESH:
+            looked_at, is_wanted = await _looked_again(context, item)
         return await messenger.deliver(channel, item.delivery, context.clock.now()) if is_wanted else WITHDRAWN
 
     return list(await asyncio.gather(*(one(index, item) for index, item in enumerate(reserved))))
+
+
+async def _looked_again(context: Context, item: Reserved) -> tuple[datetime, bool]:
+    """Return when a message was looked at once more, and whether it may still leave; not if nobody can tell."""
+    at = context.clock.now()
+    try:
+        return at, bool(await _still_wanted(context, [item.record_id]))
+    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+        log.warning("a message does not leave: it could not be looked at", record_id=item.record_id, error=repr(error))
+        return at, False
 
 
 async def _still_wanted(context: Context, record_ids: Sequence[int]) -> frozenset[int]:

@@ -2,8 +2,8 @@
 
 A reservation is one transaction: the task and the list kept, the numbers locked and held, the line locked, and one
 statement that looks at the list, at people, at caps, at calls under way and at the line, and writes calls, polls,
-numbers and the audit trail. Right before they leave it is looked once more whether they are still wanted, and marked that
-they leave, so that of a process that dies it is known what never left.
+numbers and the audit trail. Right before they leave it is looked once more whether they are still wanted, and marked
+that they leave, so that of a process that dies it is known what never left.
 The simulator is the service's own: placed, asked, told, on both sides. Ends are one transaction: call, poll, number.
 What several tasks, scripts, hours, rules and sources need is left out.
 """

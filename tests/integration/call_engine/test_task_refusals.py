@@ -16,7 +16,7 @@ from tests.calls import NO_ANSWER, REACHED, ScriptedDialer, call, pass_time
 from tests.cases import make_case, party
 from tests.integration.call_engine.helpers import LEASE, waiting_behind_requests
 from tests.people import rows, value
-from tests.tasks import add_numbers, add_task, add_world, numbers, phones, start, stop
+from tests.tasks import add_hours, add_numbers, add_task, add_world, numbers, phones, start, stop
 
 
 async def test_a_stop_withdraws_what_has_not_left_and_lets_calls_go_on(
@@ -102,6 +102,36 @@ async def test_what_changed_after_the_reservation_still_counts(
     await pass_time(caller, clock, 60)
     scripts = {"late": ["follow_up"], "restarted": ["another"]}
     assert [dial.script_id for dial in dialer.dials] == scripts.get(change, [])
+
+
+@pytest.mark.parametrize("change", ["hours", "holidays"])
+async def test_hours_that_are_changed_after_the_reservation_count(
+    change: str,
+    app: FastAPI,
+    client: httpx2.AsyncClient,
+    dialer: ScriptedDialer,
+    caller: Caller,
+    clock: ManualClock,
+    database: Database,
+) -> None:
+    world = await add_world(client)
+    hours = await add_hours(client, world, ("9:00", "21:00"), skip_holiday=True)
+    task = await add_task(database, world, dial_time_id=hours)
+    await add_numbers(database, task, phones(1))
+    await start(database, task, clock.now())
+    async with waiting_behind_requests(app, database, 1, caller):
+        clock.advance(timedelta(seconds=1))
+        if change == "hours":
+            content = [{"week": day, "times": [{"begin_time": "9:00", "end_time": "12:00"}]} for day in range(7)]
+            answer = await client.put(f"/agent-api/user/u-1/dial-time-group/{hours}", json={"content": content})
+        else:
+            answer = await client.put("/api/calendar/2026", json={"holidays": ["2026-03-05"]})
+        assert answer.status_code == 200, answer.text
+    await caller.idle()
+    await pass_time(caller, clock, 60)
+    assert dialer.dials == []
+    (number,) = await numbers(database, task)
+    assert (number["state"], number["calls"]) == ("waiting", 0)
 
 
 async def test_nobody_on_the_list_is_dialled_and_the_rest_is_not_held_up(

@@ -57,6 +57,13 @@ def test_what_is_known() -> None:
     assert len(Holidays().closed_dates(2026)) > 20
 
 
+def test_a_leap_day_can_be_a_holiday() -> None:
+    leap_day = date(2028, 2, 29)
+    written = Holidays({2028: Year(holidays=frozenset({leap_day}))})
+    assert written.closed_dates(2028) == [leap_day]
+    assert len(Holidays({2028: Year(workdays=frozenset({leap_day}))}).closed_dates(2028)) == 0
+
+
 @pytest.mark.parametrize(
     ("today", "missing"),
     [

@@ -115,6 +115,17 @@ def test_holidays_are_closed() -> None:
     assert hours.opens_at(local("2026-05-03 12:00")) == local("2026-05-06 09:00")
 
 
+def test_a_leap_day_is_a_day() -> None:
+    hours = daily("9:00-18:00")
+    assert hours.opens_at(local("2028-02-28 18:00")) == local("2028-02-29 09:00")
+    assert hours.closes_at(local("2028-02-29 12:00")) == local("2028-02-29 18:00")
+    assert hours.opens_at(local("2028-02-29 18:00")) == local("2028-03-01 09:00")
+    closed = daily("9:00-18:00", holidays={date(2028, 2, 29)})
+    assert closed.opens_at(local("2028-02-28 18:00")) == local("2028-03-01 09:00")
+    tuesdays = window({2: ["9:00-18:00"]})
+    assert tuesdays.opens_at(local("2028-02-23 09:00")) == local("2028-02-29 09:00")
+
+
 def test_with_holidays_alone_every_other_day_is_open_around_the_clock() -> None:
     hours = window({}, holidays={date(2026, 5, 1)})
     assert hours.opens_at(local("2026-04-30 23:59")) == local("2026-04-30 23:59")
