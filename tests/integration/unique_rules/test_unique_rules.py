@@ -13,6 +13,8 @@ _DRAWN = "drawn at random by the service, at least 62 bits: nobody names it"
 NO_STORM = {
     "alembic_version_pkc": "migrations run one at a time, behind a lock of their own (test_migrations.py)",
     "pk_api_key": _DRAWN,
+    "pk_message_tombstone": "one process at a time writes them, and passes over repeats (test_retention_messages.py)",
+    "pk_retention_walk": "processes that begin a walk at once: test_retention_messages.py",
     "uq_bot_client_id": _DRAWN,
     "uq_bot_default": "the default bot comes with the migrations, and no call makes another bot the default one",
     "uq_contact_chat_token": _DRAWN,
