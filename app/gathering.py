@@ -22,7 +22,6 @@ class Gathering(Generic[Item, Result]):
         most: int,
         name: str,
         at_once: int = 1,
-        half_above: int | None = None,
     ) -> None:
         """Prepare for items.
 
@@ -31,16 +30,11 @@ class Gathering(Generic[Item, Result]):
             most: The largest batch.
             name: Of the tasks, for whoever looks at those that run.
             at_once: How many batches may be under way at a time, where one mostly waits for something.
-            half_above: For work that is followed by other work of about its length, after which the same people come
-                again. A batch of everybody leaves this work idle while theirs is done behind it; so of more than this
-                many, a batch is half of those who wait and of the batch before, and the halves take turns.
         """
         self._work = work
         self._most = most
         self._name = name
         self._at_once = at_once
-        self._half_above = half_above
-        self._before = 0
         self._waiting: list[tuple[Item, asyncio.Future[Result]]] = []
         self._workers: set[asyncio.Task[None]] = set()
 
@@ -62,22 +56,13 @@ class Gathering(Generic[Item, Result]):
     async def _run(self) -> None:
         try:
             while self._waiting:
-                size = self._size()
-                batch, self._waiting = self._waiting[:size], self._waiting[size:]
-                self._before = len(batch)
+                batch, self._waiting = self._waiting[: self._most], self._waiting[self._most :]
                 batch = [one for one in batch if not one[1].done()]
                 if batch:
                     await self._answer(batch)
         finally:
             # At once, and not when the loop comes to it: what is asked for in between needs a worker of its own.
             self._workers.discard(cast("asyncio.Task[None]", asyncio.current_task()))
-
-    def _size(self) -> int:
-        """Return how many the next batch may take."""
-        if self._half_above is None:
-            return self._most
-        half = (len(self._waiting) + self._before + 1) // 2
-        return min(self._most, max(self._half_above, half))
 
     async def _answer(self, batch: Sequence[tuple[Item, asyncio.Future[Result]]]) -> None:
         try:

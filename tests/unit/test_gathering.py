@@ -79,18 +79,3 @@ async def test_closing_finishes_what_waits() -> None:
     await gathering.aclose()
     await gathering.aclose()
     assert [task.result() for task in tasks] == [2, 4]
-
-
-@pytest.mark.parametrize(
-    ("half_above", "most", "sizes"),
-    [(4, 32, [8, 8]), (12, 32, [12, 4]), (16, 32, [16]), (4, 6, [6, 6, 4]), (None, 32, [16])],
-)
-async def test_halves_take_turns_where_more_than_a_few_wait(
-    half_above: int | None, most: int, sizes: list[int]
-) -> None:
-    work = Doubling()
-    work.gate.set()
-    gathering = Gathering(work, most=most, name="doubling", half_above=half_above)
-    tasks = await begun(gathering, range(20, 36))
-    assert await asyncio.gather(*tasks) == [2 * number for number in range(20, 36)]
-    assert [len(batch) for batch in work.batches] == sizes

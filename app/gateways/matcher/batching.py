@@ -14,8 +14,6 @@ from app.gateways.matcher.wording import clean
 from app.gathering import Gathering
 
 LARGEST_BATCH: Final = 32
-HALF_ABOVE: Final = 8
-"""While one half of the people is searched for, the turns of the other are written; smaller batches cost more."""
 ENCODE_CHUNK: Final = 64
 """An import hands over so many texts at a time, so that queries get their turn in between."""
 
@@ -32,7 +30,7 @@ class Matcher:
     def __init__(self, encoder: Encoder | None = None) -> None:
         self.encoder = encoder or best_encoder()
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="matcher", initializer=_one_core)
-        self._queries = Gathering(self._answer, most=LARGEST_BATCH, name="matcher", half_above=HALF_ABOVE)
+        self._queries = Gathering(self._answer, most=LARGEST_BATCH, name="matcher")
 
     def index(self) -> Index:
         """Make an empty index for vectors of this encoder."""
