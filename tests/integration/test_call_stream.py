@@ -12,6 +12,7 @@ from fastapi import FastAPI
 from app.clock import ManualClock
 from app.config import Settings
 from app.main import create_app
+from app.repositories.call_events import Place
 from app.repositories.database import Database
 from app.services.live_calls import BATCH, LiveCalls, Wanted
 from tests.cases import OUTBOUND, add_call
@@ -115,12 +116,23 @@ async def test_only_what_was_asked_for(remote: httpx2.AsyncClient, database: Dat
         assert (await Stream(response).next_event())[2]["jobId"] == calls[4]["job_id"]
 
 
+async def read_to(live: LiveCalls, place: Place, count: int) -> tuple[list[asyncpg.Record], Place]:
+    """Read until so many changes are told: they wait for older transactions of the whole server, other tests' too."""
+    seen: list[asyncpg.Record] = []
+    async with asyncio.timeout(PATIENCE):
+        while len(seen) < count:
+            told, place = await live.after(place, Wanted())
+            seen += told
+            await asyncio.sleep(0)
+    return seen, place
+
+
 async def test_an_older_transaction_that_commits_later_is_not_missed(
     app: FastAPI, database: Database, clock: ManualClock, database_url: str
 ) -> None:
     live: LiveCalls = app.state.live_calls
     slow_call, quick_call = await add_call(database, clock.now()), await add_call(database, clock.now())
-    place = await live.present()
+    _, place = await read_to(live, Place(0, 0), 2)
     slow = await asyncpg.connect(database_url)
     try:
         transaction = slow.transaction()
@@ -132,7 +144,7 @@ async def test_an_older_transaction_that_commits_later_is_not_missed(
         await transaction.commit()
     finally:
         await slow.close()
-    told, place = await live.after(place, Wanted())
+    told, place = await read_to(live, place, 2)
     assert [row["job_id"] for row in told] == [slow_call["job_id"], quick_call["job_id"]]
     assert (await live.after(place, Wanted()))[0] == []
 
@@ -143,18 +155,14 @@ async def test_readers_miss_nothing_of_many_writers(
     """Transactions of any length, some rolled back; a reader that follows sees every event that was committed, once."""
     live: LiveCalls = app.state.live_calls
     calls = [await add_call(database, clock.now()) for _ in range(20)]
-    place, is_done = await live.present(), asyncio.Event()
+    _, place = await read_to(live, Place(0, 0), len(calls))
     seen: list[tuple[int, int]] = []
 
     async def read() -> None:
         nonlocal place
-        is_last = False
         while True:
             told, place = await live.after(place, Wanted())
             seen.extend((row["transaction_id"], row["id"]) for row in told)
-            if is_last and not told:
-                return
-            is_last = is_done.is_set()
             await asyncio.sleep(0)
 
     async def write(number: int) -> None:
@@ -173,10 +181,13 @@ async def test_readers_miss_nothing_of_many_writers(
 
     reader = asyncio.create_task(read())
     await asyncio.gather(*(write(number) for number in range(5)))
-    is_done.set()
-    await reader
     kept = await rows(database, "SELECT transaction_id, id FROM call_event ORDER BY 1, 2")
     expected = [(row["transaction_id"], row["id"]) for row in kept][20:]
+    async with asyncio.timeout(PATIENCE):
+        while len(seen) < len(expected):  # noqa: ASYNC110 - the reader sets no event
+            await asyncio.sleep(0.01)
+    reader.cancel()
+    await asyncio.gather(reader, return_exceptions=True)
     assert seen == expected
     assert len(seen) > 100
 
