@@ -17,8 +17,8 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -70,6 +70,17 @@ class _Signals:
         if self.asked:
             raise _StoppedError
 
+    @contextmanager
+    def starting(self) -> Iterator[None]:
+        """Lend a block that the wish to stop may end at any point; an error that comes of it is no fault."""
+        try:
+            yield
+        except Exception:
+            # Libraries make errors of their own of what rises in the Python that they call: pydantic's core does.
+            if self._interrupts:
+                self.check()
+            raise
+
     def only_remember(self) -> None:
         """From now on note the wish in ``asked`` and interrupt nothing."""
         self._interrupts = False
@@ -106,7 +117,7 @@ def run(given: Mapping[str, Any]) -> int:
     sys.setswitchinterval(_SWITCH_SECONDS)
     signals = _Signals()
     signals.install()
-    with ExitStack() as ending:
+    with signals.starting(), ExitStack() as ending:
         settings, place = None, first_start(given, os.environ)
         if place is None:
             settings = _settings(given)
