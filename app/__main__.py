@@ -75,8 +75,8 @@ class _Signals:
         """Lend a block that the wish to stop may end at any point; an error that comes of it is no fault."""
         try:
             yield
+        # Any: libraries make errors of their own of what rises in Python that they call from C (pydantic's core does).
         except Exception:
-            # Libraries make errors of their own of what rises in the Python that they call: pydantic's core does.
             if self._interrupts:
                 self.check()
             raise
@@ -304,7 +304,7 @@ def _url(settings: "Settings", server: EmbeddedPostgres | None) -> str:
     """Return where the database is, once the embedded one answers."""
     if server is not None:
         return server.start()
-    assert settings.database_url is not None  # noqa: S101 - without one there is a server
+    assert settings.database_url is not None  # noqa: S101 - `run` makes a server where no URL is set; for mypy
     return settings.database_url.get_secret_value()
 
 

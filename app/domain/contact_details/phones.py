@@ -15,6 +15,8 @@ _MOBILE: Final = compile_later(r"1[3-9]\d{9}")
 _PREFIXES: Final = frozenset({"86", "0086"})
 _PREFIXED: Final = compile_later(r"(?:86|0086)(1[3-9]\d{9})")
 _LENGTH: Final = 11
+_LONGEST_LIST_MARK: Final = 2
+"""Digits that number a line of a list, as in “1.138…”."""
 _USUAL_GROUPINGS: Final = frozenset(
     {(3, 4, 4), (4, 4, 3), (3, 8), (7, 4), (4, 7), (3, 3, 5), (1,) * _LENGTH, (2, 2, 2, 2, 2, 1)}
 )
@@ -86,7 +88,7 @@ def _opens(text: str, groups: list[_Group], first: int, free_from: int) -> bool:
         return True
     if separator.startswith(" "):
         return len(groups[first].digits) > 1
-    list_mark = len(left.digits) <= 2 and (  # noqa: PLR2004 - "1.138…" is a numbered line
+    list_mark = len(left.digits) <= _LONGEST_LIST_MARK and (
         first == 1 or _separator(text, groups[first - 2], left) == " "
     )
     return separator == "." and list_mark and len(groups[first].digits) == _LENGTH

@@ -85,6 +85,12 @@ _SYLLABLE: Final = compile_later(
     r"|iu|ua|ue|ui|uo|ve|a|o|e|i|u|v)|(?:ang|ai|an|ao|er|ou|en|a|e|o)"
 )
 _LONGEST_SYLLABLE: Final = 6
+_LONGEST_VERSION: Final = 4
+"""Digits of a version or a year behind the name of a product."""
+_DIGITS_OF_A_PRODUCT: Final = 2
+"""More digits than a product's name has make a token somebody's ID."""
+_SYLLABLES_OF_A_WORD: Final = 1
+"""One syllable alone is rather an English word than pinyin."""
 
 
 class Token(NamedTuple):
@@ -136,7 +142,7 @@ def is_technical(value: str) -> bool:
     if others_are_names and not any(char.isdigit() for char in lower):
         return False
     stem = _MODEL_SUFFIX.sub("", words[0])
-    return not _TECHNICAL.isdisjoint({words[0], stem}) and len(re.sub(r"\D", "", value)) <= 4  # noqa: PLR2004 - a version or a year
+    return not _TECHNICAL.isdisjoint({words[0], stem}) and len(re.sub(r"\D", "", value)) <= _LONGEST_VERSION
 
 
 def is_code(value: str) -> bool:
@@ -160,19 +166,23 @@ def is_plausible_alone(value: str) -> bool:
     parts = re.split(r"[-_]+", value)
     pinyin = all(_is_syllables(word) for word in _WORD.findall(value.lower()))
     if "-" in value and not pinyin:
-        return value.islower() and len(parts) == 2 and _is_lone_pair(*parts)  # noqa: PLR2004 - name and surname
+        return value.islower() and _is_lone_pair(parts)
     digits = sum(map(str.isdigit, value))
-    return pinyin or "_" in value or digits > 2 or value.islower()  # noqa: PLR2004 - a version has one or two
+    return pinyin or "_" in value or digits > _DIGITS_OF_A_PRODUCT or value.islower()
 
 
-def _is_lone_pair(first: str, second: str) -> bool:
+def _is_lone_pair(parts: list[str]) -> bool:
     """Two words, or a word and a longer number: a nickname rather than a product and its version."""
-    return first.isalpha() and (second.isalpha() or (second.isdigit() and len(second) > 2))  # noqa: PLR2004
+    match parts:
+        case [first, second]:
+            is_longer = second.isdigit() and len(second) > _DIGITS_OF_A_PRODUCT
+            return first.isalpha() and (second.isalpha() or is_longer)
+    return False
 
 
 def is_pinyin(value: str) -> bool:
     """Whether the letters can be read as two or more syllables of pinyin."""
-    return _syllables(value.lower()) >= 2  # noqa: PLR2004 - one syllable alone is rather a word
+    return _syllables(value.lower()) > _SYLLABLES_OF_A_WORD
 
 
 def _is_syllables(word: str) -> bool:

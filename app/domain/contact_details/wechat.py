@@ -13,6 +13,10 @@ from app.domain.contact_details.shapes import Token
 from app.patterns import compile_later
 
 _CUES_LOOKED_AT: Final = 3
+_LONGEST_JOINT: Final = 16
+"""Characters that may join two IDs, as in “abc123 或者 abc456”."""
+_LONGEST_BARE: Final = 60
+"""Characters of a message that is one ID and politeness."""
 
 _AFTER_SIGNS: Final = r"[\s,,。;()\[\]【】「」\-—~:→←↑•\"'”/|=!]"
 _AFTER_GAP: Final = compile_later(
@@ -248,7 +252,7 @@ def _as_alternative(search: _Search, token: Token) -> bool:
     if not search.found or not shapes.has_sign(token.value) or shapes.is_technical(token.value):
         return False
     gap = search.text[search.found[-1].end : token.start]
-    if len(gap) > 16 or not _ALTERNATIVE.fullmatch(gap):  # noqa: PLR2004 - joining words are short
+    if len(gap) > _LONGEST_JOINT or not _ALTERNATIVE.fullmatch(gap):
         return False
     search.add(token, Rule.WECHAT_ALTERNATIVE, 0.75)
     return True
@@ -263,7 +267,7 @@ def _by_itself(search: _Search, token: Token) -> bool:
     if _STARTS_LIKE_A_CUE.fullmatch(token.value) and _MINE.search(labels.before(text, token.start)):
         search.add(token, Rule.WECHAT_WEAK_CUE, 0.6)
         return True
-    bare = _BARE.fullmatch(text) if len(text) <= 60 else None  # noqa: PLR2004 - one token and politeness
+    bare = _BARE.fullmatch(text) if len(text) <= _LONGEST_BARE else None
     if bare is None or search.code or not shapes.has_sign(token.value) or not shapes.is_plausible_alone(token.value):
         return False
     alone = text.strip(" \n。.!~,") == token.value

@@ -1,9 +1,11 @@
 """What is wrong with something that was given, and where."""
 
-from typing import NamedTuple, TypeAlias
+from typing import Final, NamedTuple, TypeAlias
 
 Place: TypeAlias = tuple[str | int, ...]
 """The way to a value: ``("content", 0, "times", 1)``."""
+DAYS_OF_WEEK: Final = range(7)
+"""0 is Sunday."""
 
 
 class Fault(NamedTuple):
@@ -20,7 +22,7 @@ def padded(clock_time: str) -> str:
 
 def week_fault(place: Place, week: int, earlier: set[int]) -> Fault | None:
     """Check a day of the week, 0 (Sunday) to 6, and that it did not come before; adds it to ``earlier``."""
-    if not 0 <= week <= 6:  # noqa: PLR2004 - days of a week
+    if week not in DAYS_OF_WEEK:
         return Fault(place, "week 须为 0(周日)至 6 (week must be 0, Sunday, to 6)")
     if week in earlier:
         return Fault(place, f"week {week} 重复,请合并到同一项 (week {week} is there twice, put its times together)")
