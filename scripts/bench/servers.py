@@ -25,9 +25,9 @@ class Server:
     process: psutil.Process
 
     def cpu_seconds(self) -> float:
-        """Return the processor time that the process has used so far."""
-        times = self.process.cpu_times()
-        return float(times.user + times.system)
+        """Return the processor time that the process and its children have used so far."""
+        used = [process.cpu_times() for process in (self.process, *self.process.children(recursive=True))]
+        return float(sum(times.user + times.system for times in used))
 
 
 @asynccontextmanager

@@ -11,7 +11,7 @@ from pathlib import Path
 import asyncpg
 import psutil
 
-from app.gateways.matcher import Encoder, best_encoder
+from app.gateways.matcher import Encoder, SentenceEncoder
 from scripts.bench.databases import fresh_database
 from scripts.bench.load import Load, measure
 from scripts.bench.report import Row
@@ -61,7 +61,7 @@ async def answers() -> list[Row]:
         f"{kind}{place}{verb}{thing}" for kind in KINDS for place in PLACES for verb in VERBS for thing in THINGS
     ]
     texts = [f"请问一下,{question}呢" for question in questions[:: QUESTIONS // QUERIES]][:QUERIES]
-    encoder = best_encoder()
+    encoder = SentenceEncoder()
     encoder.encode(texts[:CONCURRENCY])
     ours: list[Round] = []
     alone: dict[int, list[float]] = {1: [], CONCURRENCY: []}

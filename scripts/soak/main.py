@@ -120,13 +120,14 @@ class Soak:
     async def _sample(self, client: httpx2.AsyncClient, connection: asyncpg.Connection) -> Sample:
         assert self._process is not None  # noqa: S101 - started above
         process = psutil.Process(self._process.pid)
+        family = [process, *process.children(recursive=True)]  # the encoder has a process of its own
         text = (await client.get("/metrics")).text
         figures = {(name, label): float(value) for name, label, value in _SAMPLE.findall(text)}
         query = (
             "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'huiyin'"
         )
         return Sample(
-            mebibytes=process.memory_full_info().uss / 2**20,
+            mebibytes=sum(member.memory_full_info().uss for member in family) / 2**20,
             files=process.num_fds(),
             connections=await connection.fetchval(query),
             lags={kind: figures.get(("huiyin_lag_seconds", kind), float("inf")) for kind in LAG_SECONDS},

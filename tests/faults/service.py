@@ -67,6 +67,12 @@ class Service:
         self._process.kill()
         await self._process.wait()
 
+    @property
+    def pid(self) -> int:
+        """The id of the process."""
+        assert self._process is not None
+        return self._process.pid
+
     def freeze(self) -> None:
         """Let it stand still, as a machine that is paused."""
         assert self._process is not None

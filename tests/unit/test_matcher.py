@@ -234,6 +234,9 @@ class Recording:
             raise self.error
         return CharEncoder().encode(texts)
 
+    def close(self) -> None:
+        self.closed = True
+
 
 async def test_what_gathers_while_a_batch_is_under_way_is_the_next_batch() -> None:
     model = Recording()

@@ -6,10 +6,10 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Final
 
 import numpy as np
-from threadpoolctl import threadpool_limits
 
-from app.gateways.matcher.encoders import Encoder, Vectors, best_encoder
+from app.gateways.matcher.encoders import Encoder, Vectors, keep_to_one_core
 from app.gateways.matcher.index import Index, Match
+from app.gateways.matcher.process import best_encoder
 from app.gateways.matcher.wording import clean
 from app.gathering import Gathering
 
@@ -29,7 +29,7 @@ class Matcher:
 
     def __init__(self, encoder: Encoder | None = None) -> None:
         self.encoder = encoder or best_encoder()
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="matcher", initializer=_one_core)
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="matcher", initializer=keep_to_one_core)
         self._queries = Gathering(self._answer, most=LARGEST_BATCH, name="matcher")
 
     def index(self) -> Index:
@@ -61,9 +61,10 @@ class Matcher:
         return await self._queries((clean(text), index, floor))
 
     async def aclose(self) -> None:
-        """Finish what is under way and end the thread."""
+        """Finish what is under way; end the thread and what the encoder holds."""
         await self._queries.aclose()
         await asyncio.to_thread(self._thread.shutdown)
+        await asyncio.to_thread(self.encoder.close)
 
     async def _answer(self, batch: Sequence[_Query]) -> list[list[Match]]:
         return await asyncio.get_running_loop().run_in_executor(self._thread, self._search, batch)
@@ -82,11 +83,3 @@ class Matcher:
             for place, matches in zip(group, found, strict=True):
                 results[place] = matches
         return results
-
-
-def _one_core() -> None:
-    """Keep numpy's products on the thread that asks for them.
-
-    They are small; helpers that spin on the other cores made queries four times slower on a busy machine.
-    """
-    threadpool_limits(limits=1, user_api="blas")

