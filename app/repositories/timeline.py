@@ -46,7 +46,7 @@ _READ = """
                 jsonb_build_object('actor', actor, 'action', action, 'reason', reason, 'enrollment_id', enrollment_id)
          FROM audit_entry
          WHERE contact_id = $1 AND (at, 'change', id) < ($2, $3, $4) AND action <> 'phone_read'
-           AND NOT (actor = 'scheduler' AND action = 'send')
+           AND NOT (action = 'send' AND actor <> 'gateway')
          ORDER BY at DESC, id DESC LIMIT $5)
     ) AS happened
     ORDER BY at DESC, type DESC, id DESC

@@ -41,9 +41,13 @@ IdempotencyKey = Annotated[
     response_model=RecordOut,
     responses=problems(HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT),
 )
-async def send(body: SendIn, context: ContextDep, idempotency_key: IdempotencyKey = None) -> dict[str, Any]:
+async def send(
+    body: SendIn, context: ContextDep, actor: ActorDep, idempotency_key: IdempotencyKey = None
+) -> dict[str, Any]:
     """Send one text to one person."""
-    record = await sending.send_manual(context, context.messenger, body.contact_id, body.content, idempotency_key)
+    record = await sending.send_manual(
+        context, context.messenger, body.contact_id, body.content, idempotency_key, actor=actor
+    )
     return dict(record)
 
 
@@ -73,9 +77,9 @@ async def resolve(record_id: PathId, body: ResolveIn, context: ContextDep, actor
     response_model=list[RecordOut],
     responses=problems(HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT),
 )
-async def test_send(config_id: PathId, body: TestSendIn, context: ContextDep) -> list[dict[str, Any]]:
+async def test_send(config_id: PathId, body: TestSendIn, context: ContextDep, actor: ActorDep) -> list[dict[str, Any]]:
     """Send every text of a config to one person."""
-    sent = await sending.send_test(context, context.messenger, config_id, body.contact_id)
+    sent = await sending.send_test(context, context.messenger, config_id, body.contact_id, actor=actor)
     return [dict(record) for record in sent]
 
 

@@ -15,7 +15,7 @@ import asyncpg
 from app.domain.followup import MissingVariableError, render
 from app.errors import ConflictError, InvalidInputError, NotFoundError
 from app.gateways.messenger import WITHDRAWN, Delivery, Messenger, NotSent, Outcome, Refused, Sent, Unknown, Unreachable
-from app.repositories import bots_pacing, contacts, idempotency, results
+from app.repositories import audit, bots_pacing, contacts, idempotency, results
 from app.repositories import people as people_store
 from app.repositories import records as store
 from app.repositories.records import ByHand
@@ -40,20 +40,22 @@ class _Reserved:
 
 
 async def send_manual(
-    context: Context, messenger: Messenger, contact_id: int, content: str, idempotency_key: str | None
+    context: Context, messenger: Messenger, contact_id: int, content: str, idempotency_key: str | None, *, actor: str
 ) -> asyncpg.Record:
     """Send one text to one person and return its record; the same key with the same body sends nothing again."""
     text = ByHand(content, context.ids.uuid())
     digest = hashlib.sha256(f"{contact_id}\n{content}".encode()).hexdigest()
-    reserved = await _reserve(context, contact_id, "manual", [text], (idempotency_key, digest))
+    reserved = await _reserve(context, contact_id, "manual", [text], (idempotency_key, digest), actor=actor)
     # Shielded: a caller that hangs up must not leave the outcome of its message unwritten.
     return (await asyncio.shield(_finish(context, messenger, reserved)))[0]
 
 
-async def send_test(context: Context, messenger: Messenger, config_id: int, contact_id: int) -> list[asyncpg.Record]:
+async def send_test(
+    context: Context, messenger: Messenger, config_id: int, contact_id: int, *, actor: str
+) -> list[asyncpg.Record]:
     """Send the opening and every active text of a config to one person at once, each as a ``test`` record."""
     texts = await _test_texts(context, config_id, contact_id)
-    reserved = await _reserve(context, contact_id, "test", texts, (None, ""))
+    reserved = await _reserve(context, contact_id, "test", texts, (None, ""), actor=actor)
     return await asyncio.shield(_finish(context, messenger, reserved))
 
 
@@ -82,7 +84,7 @@ async def _test_texts(context: Context, config_id: int, contact_id: int) -> list
 
 
 async def _reserve(
-    context: Context, contact_id: int, kind: str, texts: list[ByHand], key: tuple[str | None, str]
+    context: Context, contact_id: int, kind: str, texts: list[ByHand], key: tuple[str | None, str], *, actor: str
 ) -> _Reserved:
     """Write the records as reserved; into a web chat, complete them in the same transaction."""
     now = context.clock.now()
@@ -105,6 +107,8 @@ async def _reserve(
             start = await bots_pacing.next_slot(connection, bot["id"], now, bot["rate_per_second"], len(texts))
         # Reserved for its slot: its age counts from there, and from now on no automatic message comes close to it.
         record_ids = await store.insert_by_hand(connection, bot["id"], contact_id, kind, texts, start)
+        entries = [audit.Entry(contact_id, reason=kind, detail={"record_id": record_id}) for record_id in record_ids]
+        await audit.write(connection, now, actor=actor, action="send", entries=entries)
         await store.touch_last_sent(connection, contact_id, start)
         if key[0] is not None:
             await idempotency.complete(connection, scope=SCOPE, key=key[0], record_id=record_ids[0])

@@ -1,4 +1,4 @@
-"""Every automatic contact leaves an audit row: who, whom, by which rule, and which message."""
+"""Every message to a person leaves an audit row: who, whom, by which rule, and which message."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -136,12 +136,37 @@ async def test_a_repeat_to_an_idempotent_gateway_leaves_a_row_too(world: World, 
     ]
 
 
-async def test_who_is_not_written_to_and_what_is_written_by_hand_has_none(world: World, contact: int) -> None:
+async def test_who_is_not_written_to_has_none(world: World, contact: int) -> None:
     await world.client.post(f"/api/contacts/{contact}/mute")
     await world.pass_time()
-    body = {"contact_id": contact, "content": "手动"}
-    assert (await world.client.post("/api/followup-records/send", json=body)).status_code == 201
     assert await trail(world, contact) == []
+
+
+@pytest.mark.parametrize("kind", ["webchat", "webhook"])
+async def test_what_is_written_by_hand_names_who_sent_it(world: World, contact: int, kind: str) -> None:
+    await world.deliver_by(kind=kind, url=world.gateway.url, secret=SECRET)
+    await world.client.post(f"/api/contacts/{contact}/mute")
+    (config,) = (await world.client.get("/api/followup-configs")).json()
+    body = {"contact_id": contact, "content": "手动"}
+    key = {"Idempotency-Key": "k"}
+    for _ in range(2):
+        assert (await world.client.post("/api/followup-records/send", json=body, headers=key)).status_code == 201
+    test = await world.client.post(f"/api/followup-configs/{config['id']}/test-send", json={"contact_id": contact})
+    assert test.status_code == 201
+    records = await world.records(contact)
+    assert [record["kind"] for record in records] == ["manual", "test", "test", "test"]
+    assert await trail(world, contact) == [
+        {
+            "at": world.clock.now(),
+            "actor": "api",
+            "enrollment_id": None,
+            "reason": record["kind"],
+            "detail": {"record_id": record["id"]},
+        }
+        for record in records
+    ]
+    timeline = (await world.client.get(f"/api/contacts/{contact}/timeline")).json()["results"]
+    assert [entry["action"] for entry in timeline if entry["type"] == "change"] == ["mute", "enroll"]
 
 
 async def test_a_timeline_shows_the_message_once(world: World, contact: int) -> None:

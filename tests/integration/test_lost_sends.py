@@ -93,7 +93,7 @@ async def told(world: World) -> list[tuple[str, int]]:
 async def test_by_hand(world: World, contact: int, context: Context, passes: Passes) -> None:
     reserved_at = world.clock.now()
     with pytest.raises(asyncio.CancelledError):
-        await send_manual(context, DyingMessenger(), contact, "手写", None)
+        await send_manual(context, DyingMessenger(), contact, "手写", None, actor="api")
     lease = timedelta(seconds=context.settings.lease_seconds)
     world.clock.advance(lease - MOMENT)
     await passes.lost_sends()

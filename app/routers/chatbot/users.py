@@ -126,9 +126,11 @@ async def erase(user_id: UserPath, context: ContextDep, bot: BotDep, actor: Acto
     "以人工客服身份发送,自动消息暂停一段时间;被屏蔽的用户也可以发送,免打扰的不可以 (rc 2)。"
     "Automation rests for a while; muted people can be written to, those who must not be contacted cannot (rc 2).",
 )
-async def write(user_id: UserPath, body: MessageIn, context: ContextDep, bot: BotDep) -> dict[str, Any]:
+async def write(
+    user_id: UserPath, body: MessageIn, context: ContextDep, bot: BotDep, actor: ActorDep
+) -> dict[str, Any]:
     """Write to a user by hand."""
-    record = await users.write_by_hand(context, bot["id"], user_id, body.text_message)
+    record = await users.write_by_hand(context, bot["id"], user_id, body.text_message, actor=actor)
     sent_at = record["sent_at"] or record["reserved_at"]
     return ok({"textMessage": record["content"], "status": record["status"], "created": sent_at})
 

@@ -193,7 +193,7 @@ async def erase(context: Context, bot_id: int, user_id: str, *, actor: str) -> N
     await erasure.erase(context, user["id"], actor=actor)
 
 
-async def write_by_hand(context: Context, bot_id: int, user_id: str, text: str) -> asyncpg.Record:
+async def write_by_hand(context: Context, bot_id: int, user_id: str, text: str, *, actor: str) -> asyncpg.Record:
     """Write to a user as an operator: automation rests for a while, muted people can be written to.
 
     Raises:
@@ -204,7 +204,7 @@ async def write_by_hand(context: Context, bot_id: int, user_id: str, text: str) 
     async with context.database.transaction() as connection:
         # Before the message leaves, so that nothing automatic comes between.
         await store.take_over(connection, user["id"], until)
-    record = await sending.send_manual(context, context.messenger, user["id"], text, None)
+    record = await sending.send_manual(context, context.messenger, user["id"], text, None, actor=actor)
     if record["status"] not in {"sent", "unknown"}:
         raise ConflictError(f"消息未送达 (the message was not delivered): {record['error']}")
     return record
