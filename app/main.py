@@ -48,6 +48,7 @@ from app.routers.guard import require_rules
 from app.routers.late import AGENT, CHATBOT, OUTBOUND
 from app.routers.middleware import middlewares
 from app.routers.openapi import complete_document, document_texts
+from app.routers.rate_limiter import RateLimiter
 from app.services import demo
 from app.services.agent.intentions import TalkReader
 from app.services.agent.notices import reach_of
@@ -212,6 +213,7 @@ def create_app(
     app.state.context = context
     for part in fields(parts):
         setattr(app.state, part.name, getattr(parts, part.name))
+    app.state.chat_writers = RateLimiter(webchat.LINES_PER_MINUTE)
     app.state.readiness = health.default_checks(context)
     app.state.warnings = health.default_warnings(context)
     app.state.looks = health.looks_of(app.state)

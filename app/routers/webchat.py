@@ -8,10 +8,11 @@ import asyncpg
 from fastapi import Depends, Header, Path, Query, Request
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 
-from app.errors import NotFoundError
+from app.errors import NotFoundError, TooManyRequestsError
 from app.repositories import history, people
 from app.routers.deps import MAX_ID, ContextDep
 from app.routers.families import FamilyRouter
+from app.routers.rate_limiter import RateLimiter
 from app.routers.responses import problems
 from app.routers.tags import Tag
 from app.schemas.messages import ChatIn, ChatLineOut, ChatLines
@@ -22,6 +23,8 @@ from app.services.live import LiveHistory
 router = FamilyRouter(prefix="/api/webchat", tags=[Tag.WEBCHAT])
 
 LINES = 200
+LINES_PER_MINUTE = 120
+"""What one person may write: twenty at once, then two a second."""
 _EVENTS = (
     "event: message\n"
     'data: {"number":2,"direction":"inbound","text":"好的,晚点联系","created_at":"2026-03-05T10:35:00Z"}\n'
@@ -53,6 +56,19 @@ PersonDep = Annotated[Any, Depends(find_person)]
 """An ``asyncpg.Record``; FastAPI cannot make a field of that class."""
 
 
+def find_writer(person: PersonDep, request: Request) -> asyncpg.Record:
+    """Return the person who may write now; a link is known to whoever it was passed on to."""
+    limiter: RateLimiter = request.app.state.chat_writers
+    if seconds := limiter.wait(str(person["id"])):
+        raise TooManyRequestsError(
+            f"发言过快,请在 {seconds} 秒后重试 (too many messages, try again in {seconds} s)", retry_after=seconds
+        )
+    return person
+
+
+WriterDep = Annotated[Any, Depends(find_writer)]
+
+
 @router.get(
     "/{token}/messages",
     summary="读取聊天 Read the chat",
@@ -79,7 +95,7 @@ async def read_lines(
     response_model=ChatLines,
     responses=problems(HTTPStatus.NOT_FOUND),
 )
-async def write_line(person: PersonDep, body: ChatIn, context: ContextDep) -> dict[str, Any]:
+async def write_line(person: WriterDep, body: ChatIn, context: ContextDep) -> dict[str, Any]:
     """Write as the person."""
     name = body.client_id or context.ids.token()
     item = inbound.InboundItem(

@@ -13,8 +13,8 @@ from pydantic import SecretStr, ValidationError
 
 from app.config import Settings
 from app.main import create_app
-from app.routers.middleware.rate_limit import RateLimiter
 from app.routers.middleware.time_limit import TimeLimitMiddleware
+from app.routers.rate_limiter import MOST_CALLERS, RateLimiter
 
 KEYS = (SecretStr("one"), SecretStr("two"))
 ONE = {"Authorization": "Bearer one"}
@@ -44,7 +44,7 @@ def test_a_bucket_holds_ten_seconds_worth_and_fills_steadily() -> None:
     seconds = Seconds()
     limiter = RateLimiter(60, seconds)
     assert [limiter.wait("a") for _ in range(12)] == [0] * 10 + [1, 1]
-    assert limiter.wait("b") == 0, "each key has its own"
+    assert limiter.wait("b") == 0, "each caller has its own"
     seconds.now += 1.0
     assert [limiter.wait("a"), limiter.wait("a")] == [0, 1]
     seconds.now += 3600.0
@@ -67,6 +67,14 @@ def test_whoever_waits_as_told_is_answered() -> None:
     assert limiter.wait("a") == 0
     seconds.now += limiter.wait("a")
     assert limiter.wait("a") == 0
+
+
+def test_who_came_least_recently_is_forgotten() -> None:
+    limiter = RateLimiter(6, Seconds())
+    assert [limiter.wait("a"), limiter.wait("b"), limiter.wait("a")] == [0, 0, 10]
+    for number in range(MOST_CALLERS - 1):
+        limiter.wait(str(number))
+    assert [limiter.wait("a"), limiter.wait("b")] == [10, 0]
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,7 @@ from app.clock import ManualClock
 from app.config import Settings
 from app.main import create_app
 from app.repositories.database import Database
+from app.routers.rate_limiter import RateLimiter
 from app.services.dispatch.dispatcher import Dispatcher
 from tests.helpers import add_contact, add_script, make_config
 from tests.live import PATIENCE, Stream, serving
@@ -48,6 +49,19 @@ async def test_reading_and_writing(client: Client, database: Database) -> None:
     assert (await client.get(f"{chat}/messages")).json() == {"results": [ours, theirs]}
     assert (await client.get(f"{chat}/messages?after=1")).json() == {"results": [theirs]}
     assert (await client.get(f"{chat}/messages?after=2")).json() == {"results": []}
+
+
+async def test_nobody_fills_a_chat(client: Client, database: Database, app: FastAPI) -> None:
+    assert app.state.chat_writers.wait("somebody") == 0, "a writer of flesh and blood is not slowed down"
+    app.state.chat_writers = RateLimiter(6)
+    _, chat = await open_chat(client, database)
+    _, other = await open_chat(client, database, user_id="other")
+    assert (await client.post(f"{chat}/messages", json={"content": "一"})).status_code == 201
+    refused = await client.post(f"{chat}/messages", json={"content": "二"})
+    assert (refused.status_code, refused.headers["Retry-After"]) == (429, "10")
+    assert "发言过快" in refused.json()["detail"]
+    assert (await client.post(f"{other}/messages", json={"content": "一"})).status_code == 201
+    assert [line["text"] for line in (await client.get(f"{chat}/messages")).json()["results"]] == ["一"]
 
 
 async def test_what_is_written_there_is_a_reply_like_any_other(

@@ -13,11 +13,12 @@ from app.routers.late import LateMiddleware
 from app.routers.middleware.access_log import AccessLogMiddleware
 from app.routers.middleware.barrier import BarrierMiddleware
 from app.routers.middleware.body_limit import BodyLimitMiddleware
-from app.routers.middleware.rate_limit import RateLimiter, RateLimitMiddleware
+from app.routers.middleware.rate_limit import RateLimitMiddleware
 from app.routers.middleware.request_id import RequestIdMiddleware
 from app.routers.middleware.security_headers import SecurityHeadersMiddleware
 from app.routers.middleware.time_limit import TimeLimitMiddleware
 from app.routers.middleware.urls import UrlMiddleware
+from app.routers.rate_limiter import RateLimiter
 from app.services.keys import KeyRing
 from app.services.metrics import Metrics
 

@@ -4,39 +4,12 @@ Counted are callers who came with a key: signed calls and links have limits of t
 keys needs none.
 """
 
-import math
-import time
-from collections.abc import Callable
-
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.errors import TooManyRequestsError
 from app.routers.dialects import dialect_of
 from app.routers.grants import grant_of
-
-_MINUTE = 60.0
-_BURST_SECONDS = 10.0
-
-
-class RateLimiter:
-    """A bucket of tokens for each caller: it holds ten seconds' worth and fills steadily."""
-
-    def __init__(self, per_minute: int, monotonic: Callable[[], float] = time.monotonic) -> None:
-        self._per_second = per_minute / _MINUTE
-        self._most = max(1.0, self._per_second * _BURST_SECONDS)
-        self._monotonic = monotonic
-        self._buckets: dict[str, tuple[float, float]] = {}
-
-    def wait(self, caller: str) -> int:
-        """Take a token; returns 0 if there was one, else for how many seconds there will be none."""
-        now = self._monotonic()
-        tokens, seen = self._buckets.get(caller, (self._most, now))
-        tokens = min(self._most, tokens + (now - seen) * self._per_second)
-        if tokens < 1.0:
-            self._buckets[caller] = (tokens, now)
-            return max(1, math.ceil((1.0 - tokens) / self._per_second))
-        self._buckets[caller] = (tokens - 1.0, now)
-        return 0
+from app.routers.rate_limiter import RateLimiter
 
 
 class RateLimitMiddleware:
