@@ -56,19 +56,6 @@ PersonDep = Annotated[Any, Depends(find_person)]
 """An ``asyncpg.Record``; FastAPI cannot make a field of that class."""
 
 
-def find_writer(person: PersonDep, request: Request) -> asyncpg.Record:
-    """Return the person who may write now; a link is known to whoever it was passed on to."""
-    limiter: RateLimiter = request.app.state.chat_writers
-    if seconds := limiter.wait(str(person["id"])):
-        raise TooManyRequestsError(
-            f"发言过快,请在 {seconds} 秒后重试 (too many messages, try again in {seconds} s)", retry_after=seconds
-        )
-    return person
-
-
-WriterDep = Annotated[Any, Depends(find_writer)]
-
-
 @router.get(
     "/{token}/messages",
     summary="读取聊天 Read the chat",
@@ -95,8 +82,14 @@ async def read_lines(
     response_model=ChatLines,
     responses=problems(HTTPStatus.NOT_FOUND),
 )
-async def write_line(person: WriterDep, body: ChatIn, context: ContextDep) -> dict[str, Any]:
+async def write_line(person: PersonDep, body: ChatIn, context: ContextDep, request: Request) -> dict[str, Any]:
     """Write as the person."""
+    # A link is known to whoever it was passed on to.
+    limiter: RateLimiter = request.app.state.chat_writers
+    if seconds := limiter.wait(str(person["id"])):
+        raise TooManyRequestsError(
+            f"发言过快,请在 {seconds} 秒后重试 (too many messages, try again in {seconds} s)", retry_after=seconds
+        )
     name = body.client_id or context.ids.token()
     item = inbound.InboundItem(
         f"webchat-{person['id']}-{name}", None, person["id"], person["bot_id"], 0, body.content, None
