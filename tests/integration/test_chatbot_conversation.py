@@ -140,8 +140,12 @@ async def test_texts_that_cannot_be_and_long_ones(client: httpx2.AsyncClient) ->
     assert (await call(client, "GET", "/users"))["total"] == 0
     await done(client, "POST", "/faq/database", entry("问" * 600, "答"))
     assert (await say(client, "u", "问" * 700))["string"] == "答", "compared by the first 512 characters"
-    await say(client, "u", "长" * 100_000)
-    assert len((await history(client, "u"))[2]["textMessage"]) == 5000
+    await say(client, "u", "长" * 20_000)
+    assert (await history(client, "u"))[2]["textMessage"] == "长" * 20_000
+    for path, name in (("/conversation/query", "textMessage"), ("/faq/query", "query")):
+        told = await call(client, "POST", path, {"fromUserId": "u", name: "长" * 20_001})
+        assert (told["rc"], "20000" in told["error"]) == (1, True), "refused, not cut: nobody would know what is lost"
+    assert len(await history(client, "u")) == 4
     assert (await say(client, 12345, "数字"))["service"]["provider"] == "fallback"  # type: ignore[arg-type]
     assert (await history(client, "12345"))[0]["textMessage"] == "数字"
 
@@ -253,8 +257,9 @@ async def test_one_history_of_all_channels(client: httpx2.AsyncClient, app: Fast
     assert page["id"] == contact
 
 
+@pytest.mark.parametrize("answer", ["我想了解一下工资", "我的简历如下。" * 2500])
 async def test_a_reply_through_the_bot_ends_the_sequence(
-    client: httpx2.AsyncClient, app: FastAPI, database: Database, clock: ManualClock
+    client: httpx2.AsyncClient, app: FastAPI, database: Database, clock: ManualClock, answer: str
 ) -> None:
     contact = await add_contact(client, user_id="u")
     config = await make_config(client, opening_message="您好,方便留个微信吗?")
@@ -263,7 +268,7 @@ async def test_a_reply_through_the_bot_ends_the_sequence(
     dispatcher = Dispatcher(app.state.context, app.state.context.messenger)
     await dispatcher.drain()
     clock.advance(timedelta(seconds=10))
-    await say(client, "u", "我想了解一下工资")
+    await say(client, "u", answer)
     assert await value(database, "SELECT state FROM follow_up_enrollment") == "replied"
     clock.advance(timedelta(days=3))
     await dispatcher.drain()
