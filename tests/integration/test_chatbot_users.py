@@ -273,6 +273,8 @@ async def test_a_profile_is_merged(client: httpx2.AsyncClient) -> None:
     assert (await done(client, "GET", "/users/a/profile"))["profile"] == merged["profile"]
     bodies: tuple[Any, ...] = (
         {"profile": {"x": "y" * 70_000}},
+        {"name": "半", "profile": {"x": "y" * 70_000}},
+        {"name": "半", "profile": {"a": "\x00"}},
         {"profile": []},
         {"profile": {"deep": nested(32)}},
         {"name": "x" * 200},
@@ -281,7 +283,8 @@ async def test_a_profile_is_merged(client: httpx2.AsyncClient) -> None:
     )
     for wrong in bodies:
         assert (await call(client, "PUT", "/users/a/profile", wrong))["rc"] == 1, wrong
-    assert (await done(client, "GET", "/users/a/profile"))["profile"] == merged["profile"]
+    kept = await done(client, "GET", "/users/a/profile")
+    assert (kept["name"], kept["profile"]) == (None, merged["profile"]), "what is refused changes nothing, not in half"
 
 
 async def test_erasure(client: httpx2.AsyncClient, database: Database) -> None:

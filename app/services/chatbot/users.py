@@ -171,12 +171,13 @@ async def export(context: Context, user: asyncpg.Record) -> AsyncIterator[Sequen
 async def merge_profile(
     context: Context, bot_id: int, user_id: str, profile: dict[str, Any], card: dict[str, str | None], *, actor: str
 ) -> asyncpg.Record:
-    """Merge fields into a user's profile (null removes one), change the card, and return the user."""
+    """Merge fields into a user's profile (null removes one), change the card, and return the user: all or nothing."""
     now: datetime = context.clock.now()
-    user = await find(context, bot_id, user_id)
-    if card:
-        await contacts.update(context, user["id"], card, actor=actor)
-    async with context.database.transaction() as connection:
+
+    async def work(connection: asyncpg.Connection) -> asyncpg.Record:
+        user = await _known(connection, bot_id, user_id)
+        if card:
+            await contacts.change_card(connection, user["id"], card, actor=actor, now=now)
         await store.merge_profile(connection, user["id"], profile, now)
         merged = await _known(connection, bot_id, user_id)
         if len(json.dumps(merged["profile"])) > MAX_PROFILE:
@@ -185,6 +186,10 @@ async def merge_profile(
                 field=("body", "profile"),
             )
         return merged
+
+    merged = await in_transaction(context, work)
+    context.wake.set()
+    return merged
 
 
 async def erase(context: Context, bot_id: int, user_id: str, *, actor: str) -> None:
