@@ -62,7 +62,7 @@ async def test_an_id_of_ones_own(client: httpx2.AsyncClient) -> None:
         assert (await done(client, "POST", "/faq/database", entry("问题", docId="faq-1")))["id"] == "faq-1"
         assert (await call(client, "POST", "/faq/database", entry("另一个", docId="faq-1")))["rc"] == 2
         assert (await call(client, "DELETE", "/faq/database/faq-1"))["rc"] == 0
-    for bad in ("export", "inquiryrank", "a/b", "a b", "", "x" * 65, "a?b", 5):
+    for bad in ("export", "inquiryrank", ".", "..", "a/b", "a b", "", "x" * 65, "a?b", 5):
         assert (await call(client, "POST", "/faq/database", entry("问题", docId=bad)))["rc"] == 1, bad
     assert (await call(client, "GET", "/faq/database"))["total"] == 0
 

@@ -227,6 +227,21 @@ async def test_search(client: httpx2.AsyncClient) -> None:
         rows = await done(client, "GET", f"/users/a/chats?q={wanted.replace('%', '%25')}")
         assert [row["textMessage"] for row in rows] == found
     assert (await call(client, "GET", "/users/a/chats?q=打折&page=9"))["total"] == 2
+    assert (await call(client, "GET", "/users/a/chats?q=nowhere&cursor=*")) == {"rc": 0, "total": 0, "data": []}
+
+
+@pytest.mark.parametrize("order", ["created", "-created"])
+async def test_walking_what_was_found(client: httpx2.AsyncClient, order: str) -> None:
+    for number in range(7):
+        await say(client, "a", f"{'打折' if number % 2 else '包邮'} {number}")
+    cursor: str | None = "*"
+    seen: list[str] = []
+    while cursor:
+        told = await call(client, "GET", f"/users/a/chats?q=打折&limit=2&sortby={order}&cursor={cursor}")
+        assert told["total"] == 3
+        seen += [row["textMessage"] for row in told["data"]]
+        cursor = told.get("next_cursor")
+    assert seen == (["打折 1", "打折 3", "打折 5"] if order == "created" else ["打折 5", "打折 3", "打折 1"])
 
 
 async def test_fifty_writers_at_once(client: httpx2.AsyncClient) -> None:

@@ -8,7 +8,8 @@ from app.schemas.chatbot.base import Given, Label, Moment, PageQuery, Told
 from app.schemas.chatbot.conversation import ReplyOut
 from app.schemas.common import Content, Flag, Storable
 
-RESERVED = frozenset({"export", "inquiryrank"})
+RESERVED = frozenset({"export", "inquiryrank", ".", ".."})
+"""Ids that stand for something else in a path; dots never arrive there: clients resolve them."""
 MAX_POST = 1000
 
 DocId = Annotated[Storable, StringConstraints(min_length=1, max_length=64, pattern=r"^[^/\s?#%]+$")]
