@@ -149,6 +149,16 @@ async def _count_found(connection: asyncpg.Connection, contact_id: int, pattern:
     return total
 
 
+async def moment_of_record(connection: asyncpg.Connection, contact_id: int, record_id: int) -> datetime | None:
+    """Return when a record of what was sent became a message of the history; None where it did not."""
+    moment: datetime | None = await connection.fetchval(
+        "SELECT created_at FROM chat_message WHERE contact_id = $1 AND record_id = $2 ORDER BY ordinal DESC LIMIT 1",
+        contact_id,
+        record_id,
+    )
+    return moment
+
+
 async def mute(connection: asyncpg.Connection, bot_id: int, user_id: str, token: str, now: datetime) -> int | None:
     """Mute a user, who may be new; returns the contact's id, None where the user was muted already."""
     await announce_people(connection)

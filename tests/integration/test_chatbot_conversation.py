@@ -238,12 +238,13 @@ async def test_one_history_of_all_channels(client: httpx2.AsyncClient, app: Fast
     await add_script(client, config, day=1, content="跟进一下")
     await client.post("/api/followup-enrollments", json={"contact_ids": [contact]})
     await Dispatcher(app.state.context, app.state.context.messenger).drain()
-    clock.advance(timedelta(minutes=1))
+    clock.advance(timedelta(minutes=1, milliseconds=345))
     message = {"message_id": "m1", "user_id": "u", "fromId": 0, "content": "你们是谁"}
     await client.post("/api/messages/inbound", json={"messages": [message]})
     await say(client, "u", "在吗")
     written = await done(client, "POST", "/users/u/messages", {"textMessage": "我是小林"})
     assert (written["textMessage"], written["status"]) == ("我是小林", "sent")
+    assert written["created"] == (await history(client, "u"))[-1]["created"], "by it a page finds the message"
     page = (await client.get(f"/api/contacts/{contact}")).json()
     told = [(row["direction"], row["service"], row["textMessage"]) for row in await history(client, "u")]
     fallback = (await done(client, "GET", "/"))["fallback"]

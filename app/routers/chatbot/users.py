@@ -128,9 +128,8 @@ async def erase(user_id: UserPath, context: ContextDep, bot: BotDep, actor: Acto
 )
 async def write(user_id: UserPath, body: MessageIn, context: ContextDep, bot: BotDep) -> dict[str, Any]:
     """Write to a user by hand."""
-    record = await users.write_by_hand(context, bot["id"], user_id, body.text_message)
-    sent_at = record["sent_at"] or record["reserved_at"]
-    return ok({"textMessage": record["content"], "status": record["status"], "created": sent_at})
+    record, moment = await users.write_by_hand(context, bot["id"], user_id, body.text_message)
+    return ok({"textMessage": record["content"], "status": record["status"], "created": moment})
 
 
 def _user(row: asyncpg.Record) -> dict[str, Any]:

@@ -219,8 +219,10 @@ async def erase(context: Context, bot_id: int, user_id: str, *, actor: str) -> N
     await erasure.erase(context, user["id"], actor=actor)
 
 
-async def write_by_hand(context: Context, bot_id: int, user_id: str, text: str) -> asyncpg.Record:
+async def write_by_hand(context: Context, bot_id: int, user_id: str, text: str) -> tuple[asyncpg.Record, datetime]:
     """Write to a user as an operator: automation rests for a while, muted people can be written to.
+
+    Returns the record, and when the message was written into the history, or tried where nobody knows the outcome.
 
     Raises:
         ConflictError: the person must not be contacted, or the gateway did not take the message.
@@ -233,7 +235,11 @@ async def write_by_hand(context: Context, bot_id: int, user_id: str, text: str) 
     record = await sending.send_manual(context, context.messenger, user["id"], text, None)
     if record["status"] not in {"sent", "unknown"}:
         raise ConflictError(f"消息未送达 (the message was not delivered): {record['error']}")
-    return record
+    if record["status"] == "unknown":
+        return record, record["reserved_at"]
+    async with context.database.connection() as connection:
+        written = await store.moment_of_record(connection, user["id"], record["id"])
+    return record, written or record["reserved_at"]
 
 
 async def _known(connection: asyncpg.Connection, bot_id: int, user_id: str) -> asyncpg.Record:
