@@ -47,7 +47,12 @@ class Told(BaseModel):
 class Refusal(BaseModel):
     """An error; HTTP 200 on the signed door."""
 
-    rc: int = Field(description="1 一般错误, 2 已存在或冲突, 3 不存在, 10 用户被屏蔽", examples=[3], ge=1)
+    rc: int = Field(
+        description="1 一般错误, 2 已存在或冲突, 3 不存在, 10 用户被屏蔽 "
+        "(1 general, 2 exists or clashes, 3 not found, 10 the user is muted)",
+        examples=[3],
+        ge=1,
+    )
     error: str = Field(description="说明 (what went wrong)", examples=["user not found: 没有这个用户"])
 
 
