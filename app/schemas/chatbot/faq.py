@@ -1,6 +1,6 @@
 """The FAQ base: entries, similar questions, categories."""
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import AwareDatetime, ConfigDict, Field, StringConstraints, model_validator
 
@@ -43,7 +43,7 @@ NodeIds = Annotated[
         "(ids of the path, or the last one alone; not used beside categoryTexts)",
     ),
 ]
-_REPLIES = [{"rtype": "plain", "content": "在「我的订单」里查看。", "enabled": True}]
+_REPLIES: list[Any] = [{"rtype": "plain", "content": "在「我的订单」里查看。", "enabled": True}]
 
 
 class EntryIn(Given):
