@@ -84,7 +84,7 @@ async def test_profile_and_mute_are_the_seeds(client: httpx2.AsyncClient) -> Non
     await say(client, "postman9", "方法")
     told = await call(client, "GET", "/users/postman9/profile")
     assert list(told) == ["rc", "data"]
-    assert list(told["data"]) == ["userId", "lasttime", "created", "name", "profile", "mute"]
+    assert list(told["data"]) == ["userId", "name", "lasttime", "created", "profile", "mute"]
     assert (told["data"]["name"], told["data"]["profile"], told["data"]["mute"]) == (None, {}, False)
     assert await call(client, "POST", "/users/postman9/mute") == {"rc": 0, "data": {}}
     assert await call(client, "POST", "/users/postman9/ismute") == {"rc": 0, "data": {"mute": True}}
