@@ -143,6 +143,8 @@ def test_a_path_that_the_caller_encoded_in_part(provider: str) -> None:
     bot = Bot(provider)
     bot.call("POST", "/users/部门%2F张 三/mute")
     assert bot.call("GET", "/users/部门%2F张%20三/profile")["data"]["userId"] == "部门/张 三"
+    path = f"/users/{quote('部门/张 三', safe='')}/chats"
+    assert bot.call("GET", f"{path}?q=中文 词&cursor=*")["total"] == 0, "a query as it reads behind an encoded path"
 
 
 def test_conversation_and_faq(provider: str) -> None:

@@ -148,6 +148,8 @@ def test_one_of_the_spellings_must_fit(change: Any, good: bool) -> None:
         (b"/users/a%2Fb", ["/users/a%2Fb", "/users/a/b"]),
         (b"/a%2F%E5%BC%A0%20b", ["/a%2F%E5%BC%A0%20b", "/a%2F张 b", "/a%2F张%20b", "/a/张 b"]),
         (b"/50%25", ["/50%25", "/50%"]),
+        (b"/%C3%BC?q=%C3%A9", ["/%C3%BC?q=%C3%A9", "/%C3%BC?q=é", "/ü?q=%C3%A9", "/ü?q=é"]),
+        (b"/a%3Fb?q=1", ["/a%3Fb?q=1", "/a?b?q=1"]),
         (b"/%FF", ["/%FF"]),
         (b"/%zz%4", ["/%zz%4"]),
         (b"/\xff", []),
