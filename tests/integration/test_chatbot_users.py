@@ -168,6 +168,15 @@ async def test_pages_of_users(client: httpx2.AsyncClient, database: Database, cl
         assert [row["userId"] for row in whole] == seen
 
 
+async def test_what_a_list_is_when_nothing_is_said(
+    client: httpx2.AsyncClient, database: Database, clock: ManualClock
+) -> None:
+    await many(database, 25, clock)
+    page = await call(client, "GET", "/users")
+    assert (page["total"], page["current_page"], page["total_page"]) == (25, 1, 2)
+    assert [row["userId"] for row in page["data"]] == [f"u{number}" for number in range(25, 5, -1)], "the latest first"
+
+
 async def test_walking_users(client: httpx2.AsyncClient, database: Database, clock: ManualClock) -> None:
     await many(database, 10, clock)
     for order in ("-lasttime", "lasttime", "-created", "created"):

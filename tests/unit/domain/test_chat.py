@@ -9,7 +9,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.domain.chat import (
-    WINDOW_SECONDS,
     Credentials,
     Ranked,
     SignatureError,
@@ -89,10 +88,10 @@ def test_no_header_breaks_the_reading(content: bytes) -> None:
     ("stamp", "good"),
     [
         (str(NOW), True),
-        (str(NOW - WINDOW_SECONDS), True),
-        (str(NOW + WINDOW_SECONDS), True),
-        (str(NOW - WINDOW_SECONDS - 1), False),
-        (str(NOW + WINDOW_SECONDS + 1), False),
+        (str(NOW - 300), True),
+        (str(NOW + 300), True),
+        (str(NOW - 300 - 1), False),
+        (str(NOW + 300 + 1), False),
         (str(NOW * 1000), False),
         ("1" * 50, False),
         ("-5", False),
