@@ -206,3 +206,18 @@ async def test_a_body_that_is_no_object_is_told_what_to_send(client: httpx2.Asyn
         assert (await call(client, "POST", "/conversation/query", other))["error"] == (
             "body: 请求体应为 JSON 对象 (the body must be a JSON object)"
         )
+
+
+async def test_a_slash_too_many_is_answered_and_never_redirected(real_app: FastAPI) -> None:
+    async with client_of(real_app) as client:
+        bot = await make_bot(client)
+        door = SignedClient(client, bot)
+        for path in ("/status/", "/faq/database/", "/faq/categories/", "/users/u/profile/", "/nothing/"):
+            assert (await door("GET", path))["rc"] != 0, path
+            assert (await call(client, "GET", path))["rc"] != 0, path
+        body = {"fromUserId": "u", "textMessage": "在吗"}
+        assert (await call(client, "POST", "/conversation/query/", body))["rc"] == 3
+        for path in ("/api/v1/chatbot/", f"/api/v1/secret/{bot['clientId']}/"):
+            answer = await client.get(path)
+            assert (answer.status_code, answer.json()["rc"]) == (200, 3), path
+        assert (await door("GET", "/users"))["total"] == 0

@@ -102,5 +102,5 @@ def _bot(bot: asyncpg.Record) -> dict[str, Any]:
     }
 
 
-router = FamilyRouter(prefix="/api/v1", tags=[Tag.CHATBOT])
+router = FamilyRouter(prefix="/api/v1", tags=[Tag.CHATBOT], redirect_slashes=False)
 part.onto(router)
