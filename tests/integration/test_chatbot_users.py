@@ -319,6 +319,17 @@ async def test_erasure(client: httpx2.AsyncClient, database: Database) -> None:
     assert await value(database, "SELECT count(*) FROM chat_message") == 0
 
 
+@pytest.mark.parametrize("comes_back", ["/users/a/mute", "/conversation/query", "/faq/query"])
+async def test_who_was_erased_stays_protected_however_they_come_back(
+    client: httpx2.AsyncClient, comes_back: str
+) -> None:
+    await say(client, "a", "在吗")
+    assert (await call(client, "DELETE", "/users/a"))["rc"] == 0
+    body = {"fromUserId": "a", "textMessage": "又来了", "query": "又来了"}
+    assert (await call(client, "POST", comes_back, body))["rc"] == 0
+    assert (await call(client, "POST", "/users/a/messages", {"textMessage": "您好"}))["rc"] == 2
+
+
 async def test_export(client: httpx2.AsyncClient, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("app.services.chatbot.users.EXPORT_BATCH", 3)
     for number in range(4):
