@@ -362,8 +362,8 @@ async def test_ids_of_every_spelling(client: httpx2.AsyncClient) -> None:
 
 
 async def test_ids_that_cannot_be(client: httpx2.AsyncClient, database: Database) -> None:
-    for bad in ("x" * 257, ""):
-        assert (await call(client, "POST", f"/users/{bad}/mute"))["rc"] == 1
+    for bad in ("x" * 257, "", " ", "\u3000\t"):
+        assert (await call(client, "POST", f"{user(bad)}/mute"))["rc"] == 1
         assert (await call(client, "POST", "/conversation/query", {"fromUserId": bad, "textMessage": "a"}))["rc"] == 1
     assert (await call(client, "POST", "/users/%00/mute"))["rc"] == 1
     assert await value(database, "SELECT count(*) FROM contact") == 0

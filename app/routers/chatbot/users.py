@@ -10,7 +10,7 @@ from app.routers.chatbot.door import ActorDep, BotDep
 from app.routers.chatbot.part import Part
 from app.routers.deps import ContextDep
 from app.routers.queries import Query
-from app.schemas.chatbot.base import DONE, MAX_USER_ID, Answer, Done, Empty, Paged, ok
+from app.schemas.chatbot.base import DONE, MAX_USER_ID, NOT_BLANK, Answer, Done, Empty, Paged, ok
 from app.schemas.chatbot.users import MessageIn, MuteOut, ProfileIn, ProfileOut, UserOut, UsersQuery, WrittenOut
 from app.schemas.common import Storable
 from app.services.chatbot import users
@@ -24,6 +24,7 @@ UserPath = Annotated[
         alias="userId",
         min_length=1,
         max_length=MAX_USER_ID,
+        pattern=NOT_BLANK,
         description="用户唯一标识,特殊字符需百分号编码 (the user's id, percent-encoded)",
         examples=["postman9"],
     ),

@@ -9,6 +9,7 @@ from pydantic.alias_generators import to_camel
 from app.schemas.common import Storable
 
 MAX_USER_ID = 256
+NOT_BLANK = r"\S"
 MAX_LIMIT = 10_000
 
 Data = TypeVar("Data")
@@ -22,7 +23,7 @@ def wire_moment(value: datetime) -> str:
 Moment = Annotated[datetime, PlainSerializer(wire_moment, return_type=str, when_used="json")]
 UserId = Annotated[
     Storable,
-    StringConstraints(min_length=1, max_length=MAX_USER_ID),
+    StringConstraints(min_length=1, max_length=MAX_USER_ID, pattern=NOT_BLANK),
     Field(description="用户唯一标识 (the user's id)", examples=["postman9"]),
 ]
 Label = Annotated[
