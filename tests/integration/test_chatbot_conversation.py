@@ -85,6 +85,7 @@ async def test_the_fallback(client: httpx2.AsyncClient) -> None:
     turn = await say(client, "u", "今天天气如何", isDebug=True, extras={"a": 1})
     assert turn["string"] == card["fallback"]
     assert (turn["logic_is_fallback"], turn["service"], turn["faq"]) == (True, {"provider": "fallback"}, [])
+    assert (await done(client, "GET", "/status"))["matcher"] == "char-1-2", "which one runs"
     assert turn["debug"] == {"matcher": "char-1-2", "faqBestReplyThreshold": 0.8, "faqSuggReplyThreshold": 0.6}
     await done(client, "PUT", "/", {"fallback": "请联系客服。"})
     assert (await say(client, "u", "今天天气如何"))["string"] == "请联系客服。"

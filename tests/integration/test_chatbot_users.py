@@ -88,6 +88,7 @@ async def test_profile_and_mute_are_the_seeds(client: httpx2.AsyncClient) -> Non
     assert (told["data"]["name"], told["data"]["profile"], told["data"]["mute"]) == (None, {}, False)
     assert await call(client, "POST", "/users/postman9/mute") == {"rc": 0, "data": {}}
     assert await call(client, "POST", "/users/postman9/ismute") == {"rc": 0, "data": {"mute": True}}
+    assert (await done(client, "GET", "/users/postman9/profile"))["mute"] is True
     assert await call(client, "POST", "/users/postman9/unmute") == {"rc": 0, "data": {}}
     assert await call(client, "POST", "/users/postman9/ismute") == {"rc": 0, "data": {"mute": False}}
 
