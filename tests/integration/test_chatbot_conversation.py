@@ -297,13 +297,18 @@ async def test_a_mute_stops_the_sequence_and_an_operator_still_writes(
 class Gateway:
     """A messenger whose inbox mutes the person while it is being asked, after the claim."""
 
-    def __init__(self, client: httpx2.AsyncClient, outcome: Outcome | None = None) -> None:
+    def __init__(
+        self, client: httpx2.AsyncClient, outcome: Outcome | None = None, clock: ManualClock | None = None
+    ) -> None:
         self.client = client
+        self.clock = clock
         self.outcome = outcome or Sent()
         self.delivered: list[str] = []
 
     async def deliver(self, _channel: Channel, delivery: Delivery, _now: Any) -> Outcome:
         self.delivered.append(delivery.content)
+        if self.clock is not None:
+            self.clock.advance(timedelta(seconds=2))  # which is what it takes
         return self.outcome
 
     async def poll_inbox(self, _channel: Channel, user_id: str, _after: str | None, _now: Any) -> list[dict[str, Any]]:
@@ -337,16 +342,18 @@ async def test_a_mute_binds_a_send_that_is_claimed_already(
     [(Sent(), 0, ["agent"]), (Unknown("cut"), 0, []), (NotSent("down"), 2, [])],
 )
 async def test_an_operator_writes_through_a_gateway(
-    client: httpx2.AsyncClient, app: FastAPI, outcome: Outcome, rc: int, services: list[str]
+    client: httpx2.AsyncClient, app: FastAPI, clock: ManualClock, outcome: Outcome, rc: int, services: list[str]
 ) -> None:
     await by_webhook(client)
     await done(client, "POST", "/users/u/mute")
-    gateway = Gateway(client, outcome)
+    gateway = Gateway(client, outcome, clock)
     app.state.context = replace(app.state.context, messenger=gateway)
     told = await call(client, "POST", "/users/u/messages", {"textMessage": "人工"})
     assert told["rc"] == rc, told
     assert gateway.delivered == ["人工"]
-    assert [row["service"] for row in await history(client, "u")] == services
+    written = await history(client, "u")
+    assert [row["service"] for row in written] == services
+    assert all(row["created"] == told["data"]["created"] for row in written)
 
 
 async def test_nobody_writes_to_those_who_must_not_be_contacted(client: httpx2.AsyncClient, database: Database) -> None:
