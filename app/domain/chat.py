@@ -93,16 +93,22 @@ def spellings(target: bytes) -> tuple[str, ...]:
     """Return how the caller may have written a target before it was percent-encoded, as it is on the wire first.
 
     Clients sign what their caller wrote. A caller may have encoded all of it, nothing, or only what would otherwise
-    end a path; what the client encoded after signing is then some of the escapes, or all.
+    end a path; what the client encoded after signing is then some of the escapes, or all. Path and query are written
+    in ways of their own: an id that was encoded, and words to search for as they read.
     """
-    written = [target, *(escapes.sub(_decoded, target) for escapes in _ENCODED_BY_CLIENTS)]
+    path, mark, query = target.partition(b"?")
+    return tuple(f"{before}{mark.decode()}{after}" for before in _spellings(path) for after in _spellings(query))
+
+
+def _spellings(part: bytes) -> list[str]:
+    written = [part, *(escapes.sub(_decoded, part) for escapes in _ENCODED_BY_CLIENTS)]
     texts: list[str] = []
     for spelling in dict.fromkeys(written):
         try:
             texts.append(spelling.decode())
         except UnicodeDecodeError:
             continue
-    return tuple(texts)
+    return texts
 
 
 def _decoded(escapes: re.Match[bytes]) -> bytes:

@@ -121,10 +121,42 @@ async def search(
     )
     if rows or not offset:
         return (rows[0]["total"] if rows else 0), rows
+    return await _count_found(connection, contact_id, pattern), rows
+
+
+async def search_after(
+    connection: asyncpg.Connection, contact_id: int, pattern: str, after: int | None, limit: int, *, newest_first: bool
+) -> tuple[int, Sequence[asyncpg.Record]]:
+    """Return how many messages of a person match a LIKE pattern, and those behind an ordinal."""
+    sign, direction = ("<", "DESC") if newest_first else (">", "ASC")
+    rows: Sequence[asyncpg.Record] = await connection.fetch(
+        f"""
+        SELECT * FROM ({_SEARCH}) found WHERE $3::bigint IS NULL OR found.ordinal {sign} $3
+        ORDER BY found.ordinal {direction} LIMIT $4
+        """,
+        contact_id,
+        pattern,
+        after,
+        limit,
+    )
+    return (rows[0]["total"] if rows else await _count_found(connection, contact_id, pattern)), rows
+
+
+async def _count_found(connection: asyncpg.Connection, contact_id: int, pattern: str) -> int:
     total: int = await connection.fetchval(
         "SELECT count(*) FROM chat_message WHERE contact_id = $1 AND text ILIKE $2", contact_id, pattern
     )
-    return total, rows
+    return total
+
+
+async def moment_of_record(connection: asyncpg.Connection, contact_id: int, record_id: int) -> datetime | None:
+    """Return when a record of what was sent became a message of the history; None where it did not."""
+    moment: datetime | None = await connection.fetchval(
+        "SELECT created_at FROM chat_message WHERE contact_id = $1 AND record_id = $2 ORDER BY ordinal DESC LIMIT 1",
+        contact_id,
+        record_id,
+    )
+    return moment
 
 
 async def mute(connection: asyncpg.Connection, bot_id: int, user_id: str, token: str, now: datetime) -> int | None:

@@ -12,6 +12,8 @@ from fastapi.responses import JSONResponse
 from app.errors import AppError, TaskStartedError
 
 _NOT_JSON = "请求体不是有效的 JSON (the body is not valid JSON)"
+_NOT_AN_OBJECT = "请求体应为 JSON 对象 (the body must be a JSON object)"
+_NOT_MARKED_AS_JSON = f"{_NOT_AN_OBJECT},带有 Content-Type: application/json (sent with Content-Type: application/json)"
 
 Problem = Mapping[str, Any]
 """One entry of FastAPI's validation errors: ``type``, ``loc``, ``msg``."""
@@ -32,9 +34,28 @@ class Dialect(Protocol):
 def sentence(problems: Sequence[Problem]) -> str:
     """Say in one line which fields are at fault and why."""
     return "; ".join(
-        f"body: {_NOT_JSON}" if problem["type"] == "json_invalid" else f"{_place(problem['loc'])}: {problem['msg']}"
+        f"body: {_NOT_JSON}" if problem["type"] == "json_invalid" else f"{_place(problem['loc'])}: {_said(problem)}"
         for problem in problems
     )
+
+
+def _said(problem: Problem) -> str:
+    """Say what is wrong with a field; of a text in words of a text, where pydantic's are those of any collection."""
+    given, limits = problem.get("input"), problem.get("ctx", {})
+    match problem["type"]:
+        case "too_short" | "string_too_short" if given == "":
+            return "不能为空 (must not be empty)"
+        case "too_long" | "string_too_long" if isinstance(given, str):
+            most = limits["max_length"]
+            return f"最多 {most} 个字符,收到 {len(given)} ({most} characters at most, these are {len(given)})"
+        case "string_pattern_mismatch" if limits["pattern"] == r"\S":
+            return "不能全为空白 (must not be blank)"
+        case "value_error":
+            return str(problem["msg"]).removeprefix("Value error, ")
+        case "model_attributes_type" if problem["loc"] == ("body",):
+            # Only a body that is not marked as JSON is left as bytes.
+            return _NOT_MARKED_AS_JSON if isinstance(given, bytes) else _NOT_AN_OBJECT
+    return str(problem["msg"])
 
 
 def _place(loc: Sequence[str | int]) -> str:

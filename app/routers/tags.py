@@ -47,7 +47,13 @@ _TEXTS = {
     Tag.CHATBOT: "聊天机器人:默认机器人的用户、历史、知识库与对话,以及机器人的创建。"
     "The default bot's users, histories, FAQ base and conversation; and how bots are made.",
     Tag.CHATBOT_SIGNED: "与上相同,供 Chatopera SDK 调用任意机器人:请求以机器人的密钥签名,总是 HTTP 200,结果见 rc。"
-    "The same for any bot, as Chatopera's SDKs call it: signed with the bot's secret, always HTTP 200, see rc.",
+    "请求头 Authorization 为 JSON {appId, timestamp, random, signature} 的 base64:appId 即 clientId,"
+    "timestamp 为 Unix 秒,signature 为以 secret 对 appId + timestamp + random + 方法 + 路径与查询 的 "
+    "HMAC-SHA1 (小写十六进制);每个签名只能用一次。"
+    "The same for any bot, as Chatopera's SDKs call it: signed with the bot's secret, always HTTP 200, see rc. "
+    "The header Authorization is the base64 of a JSON {appId, timestamp, random, signature}: appId is the clientId, "
+    "timestamp Unix seconds, signature the lower-case hex HMAC-SHA1 with the secret of appId + timestamp + random + "
+    "method + path and query; each signature works once.",
     Tag.OUTBOUND: "智能外呼:拨打、录音、状态,以及节点与线路的设置。"
     "Outbound calls: placing them, transcripts and recordings, statuses; nodes and lines.",
     Tag.MEDIATION: "调解案件:案件、当事人与协议,是外呼的对象。"

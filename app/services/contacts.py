@@ -64,26 +64,33 @@ async def update(context: Context, contact_id: int, changes: dict[str, Any], *, 
     now = context.clock.now()
 
     async def work(connection: asyncpg.Connection) -> None:
-        row = await protection.lock_contact(connection, contact_id)
-        before = Card(row["user_id"], row["name"], row["position"], row["phone"], row["note"])
-        after = replace(before, **changes)
-        if after == before:
-            return
-        try:
-            async with connection.transaction():
-                await contacts.update(connection, contact_id, after, now)
-        except asyncpg.UniqueViolationError:
-            raise await _taken(connection, row["bot_id"], after.user_id) from None
-        await follow_up_on_changes(
-            connection,
-            renamed=[contact_id] if _texts(after) != _texts(before) else [],
-            readdressed=[contact_id] if (after.user_id, after.phone) != (before.user_id, before.phone) else [],
-            actor=actor,
-            now=now,
-        )
+        await change_card(connection, contact_id, changes, actor=actor, now=now)
 
     await in_transaction(context, work)
     context.wake.set()
+
+
+async def change_card(
+    connection: asyncpg.Connection, contact_id: int, changes: dict[str, Any], *, actor: str, now: datetime
+) -> None:
+    """Do what ``update`` does within a transaction of the caller's, who wakes the engine after the commit."""
+    row = await protection.lock_contact(connection, contact_id)
+    before = Card(row["user_id"], row["name"], row["position"], row["phone"], row["note"])
+    after = replace(before, **changes)
+    if after == before:
+        return
+    try:
+        async with connection.transaction():
+            await contacts.update(connection, contact_id, after, now)
+    except asyncpg.UniqueViolationError:
+        raise await _taken(connection, row["bot_id"], after.user_id) from None
+    await follow_up_on_changes(
+        connection,
+        renamed=[contact_id] if _texts(after) != _texts(before) else [],
+        readdressed=[contact_id] if (after.user_id, after.phone) != (before.user_id, before.phone) else [],
+        actor=actor,
+        now=now,
+    )
 
 
 async def follow_up_on_changes(

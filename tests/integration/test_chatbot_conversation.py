@@ -1,7 +1,6 @@
 """Questions and answers: order of an answer, thresholds, mute, one history of all channels, operators, live."""
 
 import asyncio
-import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -85,6 +84,7 @@ async def test_the_fallback(client: httpx2.AsyncClient) -> None:
     turn = await say(client, "u", "今天天气如何", isDebug=True, extras={"a": 1})
     assert turn["string"] == card["fallback"]
     assert (turn["logic_is_fallback"], turn["service"], turn["faq"]) == (True, {"provider": "fallback"}, [])
+    assert (await done(client, "GET", "/status"))["matcher"] == "char-1-2", "which one runs"
     assert turn["debug"] == {"matcher": "char-1-2", "faqBestReplyThreshold": 0.8, "faqSuggReplyThreshold": 0.6}
     await done(client, "PUT", "/", {"fallback": "请联系客服。"})
     assert (await say(client, "u", "今天天气如何"))["string"] == "请联系客服。"
@@ -140,8 +140,12 @@ async def test_texts_that_cannot_be_and_long_ones(client: httpx2.AsyncClient) ->
     assert (await call(client, "GET", "/users"))["total"] == 0
     await done(client, "POST", "/faq/database", entry("问" * 600, "答"))
     assert (await say(client, "u", "问" * 700))["string"] == "答", "compared by the first 512 characters"
-    await say(client, "u", "长" * 100_000)
-    assert len((await history(client, "u"))[2]["textMessage"]) == 5000
+    await say(client, "u", "长" * 20_000)
+    assert (await history(client, "u"))[2]["textMessage"] == "长" * 20_000
+    for path, name in (("/conversation/query", "textMessage"), ("/faq/query", "query")):
+        told = await call(client, "POST", path, {"fromUserId": "u", name: "长" * 20_001})
+        assert (told["rc"], "20000" in told["error"]) == (1, True), "refused, not cut: nobody would know what is lost"
+    assert len(await history(client, "u")) == 4
     assert (await say(client, 12345, "数字"))["service"]["provider"] == "fallback"  # type: ignore[arg-type]
     assert (await history(client, "12345"))[0]["textMessage"] == "数字"
 
@@ -234,12 +238,13 @@ async def test_one_history_of_all_channels(client: httpx2.AsyncClient, app: Fast
     await add_script(client, config, day=1, content="跟进一下")
     await client.post("/api/followup-enrollments", json={"contact_ids": [contact]})
     await Dispatcher(app.state.context, app.state.context.messenger).drain()
-    clock.advance(timedelta(minutes=1))
+    clock.advance(timedelta(minutes=1, milliseconds=345))
     message = {"message_id": "m1", "user_id": "u", "fromId": 0, "content": "你们是谁"}
     await client.post("/api/messages/inbound", json={"messages": [message]})
     await say(client, "u", "在吗")
     written = await done(client, "POST", "/users/u/messages", {"textMessage": "我是小林"})
     assert (written["textMessage"], written["status"]) == ("我是小林", "sent")
+    assert written["created"] == (await history(client, "u"))[-1]["created"], "by it a page finds the message"
     page = (await client.get(f"/api/contacts/{contact}")).json()
     told = [(row["direction"], row["service"], row["textMessage"]) for row in await history(client, "u")]
     fallback = (await done(client, "GET", "/"))["fallback"]
@@ -253,8 +258,9 @@ async def test_one_history_of_all_channels(client: httpx2.AsyncClient, app: Fast
     assert page["id"] == contact
 
 
+@pytest.mark.parametrize("answer", ["我想了解一下工资", "我的简历如下。" * 2500])
 async def test_a_reply_through_the_bot_ends_the_sequence(
-    client: httpx2.AsyncClient, app: FastAPI, database: Database, clock: ManualClock
+    client: httpx2.AsyncClient, app: FastAPI, database: Database, clock: ManualClock, answer: str
 ) -> None:
     contact = await add_contact(client, user_id="u")
     config = await make_config(client, opening_message="您好,方便留个微信吗?")
@@ -263,7 +269,7 @@ async def test_a_reply_through_the_bot_ends_the_sequence(
     dispatcher = Dispatcher(app.state.context, app.state.context.messenger)
     await dispatcher.drain()
     clock.advance(timedelta(seconds=10))
-    await say(client, "u", "我想了解一下工资")
+    await say(client, "u", answer)
     assert await value(database, "SELECT state FROM follow_up_enrollment") == "replied"
     clock.advance(timedelta(days=3))
     await dispatcher.drain()
@@ -290,13 +296,18 @@ async def test_a_mute_stops_the_sequence_and_an_operator_still_writes(
 class Gateway:
     """A messenger whose inbox mutes the person while it is being asked, after the claim."""
 
-    def __init__(self, client: httpx2.AsyncClient, outcome: Outcome | None = None) -> None:
+    def __init__(
+        self, client: httpx2.AsyncClient, outcome: Outcome | None = None, clock: ManualClock | None = None
+    ) -> None:
         self.client = client
+        self.clock = clock
         self.outcome = outcome or Sent()
         self.delivered: list[str] = []
 
     async def deliver(self, _channel: Channel, delivery: Delivery, _now: Any) -> Outcome:
         self.delivered.append(delivery.content)
+        if self.clock is not None:
+            self.clock.advance(timedelta(seconds=2))  # which is what it takes
         return self.outcome
 
     async def poll_inbox(self, _channel: Channel, user_id: str, _after: str | None, _now: Any) -> list[dict[str, Any]]:
@@ -330,16 +341,18 @@ async def test_a_mute_binds_a_send_that_is_claimed_already(
     [(Sent(), 0, ["agent"]), (Unknown("cut"), 0, []), (NotSent("down"), 2, [])],
 )
 async def test_an_operator_writes_through_a_gateway(
-    client: httpx2.AsyncClient, app: FastAPI, outcome: Outcome, rc: int, services: list[str]
+    client: httpx2.AsyncClient, app: FastAPI, clock: ManualClock, outcome: Outcome, rc: int, services: list[str]
 ) -> None:
     await by_webhook(client)
     await done(client, "POST", "/users/u/mute")
-    gateway = Gateway(client, outcome)
+    gateway = Gateway(client, outcome, clock)
     app.state.context = replace(app.state.context, messenger=gateway)
     told = await call(client, "POST", "/users/u/messages", {"textMessage": "人工"})
     assert told["rc"] == rc, told
     assert gateway.delivered == ["人工"]
-    assert [row["service"] for row in await history(client, "u")] == services
+    written = await history(client, "u")
+    assert [row["service"] for row in written] == services
+    assert all(row["created"] == told["data"]["created"] for row in written)
 
 
 async def test_nobody_writes_to_those_who_must_not_be_contacted(client: httpx2.AsyncClient, database: Database) -> None:
@@ -356,42 +369,3 @@ async def test_automation_rests_after_an_operator_wrote(client: httpx2.AsyncClie
     await done(client, "POST", "/users/u/messages", {"textMessage": "人工"})
     rest = await value(database, "SELECT takeover_until - last_sent_at FROM contact WHERE user_id = 'u'")
     assert rest == timedelta(hours=24)
-
-
-async def test_following_a_history_live(app: FastAPI, client: httpx2.AsyncClient) -> None:
-    await say(client, "u", "在吗")
-    heard: list[dict[str, Any]] = []
-    first = asyncio.Event()
-
-    async def receive() -> dict[str, Any]:
-        await first.wait()
-        return {"type": "http.disconnect"}
-
-    async def send(message: dict[str, Any]) -> None:
-        for block in message.get("body", b"").decode().split("\n\n"):
-            fields = dict(line.split(": ", 1) for line in block.splitlines() if not line.startswith(":"))
-            if fields:
-                heard.append({"id": fields["id"], "data": json.loads(fields["data"])})
-        if len(heard) == 3:
-            first.set()
-
-    scope: Any = {
-        "type": "http",
-        "asgi": {"version": "3.0"},
-        "http_version": "1.1",
-        "method": "GET",
-        "scheme": "http",
-        "path": "/api/chatbot/users/u/chats/stream",
-        "raw_path": b"/api/chatbot/users/u/chats/stream",
-        "query_string": b"",
-        "headers": [(b"host", b"localhost"), (b"last-event-id", b"1")],
-        "client": ("127.0.0.1", 5),
-        "server": ("localhost", 80),
-    }
-    serve: Any = app
-    stream = asyncio.create_task(serve(scope, receive, send))
-    await say(client, "u", "还在吗")
-    async with asyncio.timeout(60):
-        await stream
-    assert [event["id"] for event in heard] == ["2", "3", "4"]
-    assert [event["data"] for event in heard] == (await history(client, "u"))[1:]

@@ -1,5 +1,6 @@
 """The two doors: every route of the signed one asks for a signature; accounts make bots; keys, dialects."""
 
+import json
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -171,3 +172,52 @@ async def test_bodies_that_cannot_be_read(client: httpx2.AsyncClient) -> None:
         assert (answer.status_code, answer.json()["rc"]) == (200, 1), content
     answer = await client.post("/api/chatbot/users/u/mute", content=b"", headers={"Content-Type": "application/json"})
     assert answer.json() == {"rc": 0, "data": {}}
+
+
+REFUSALS: tuple[tuple[dict[str, Any], str], ...] = (
+    ({"fromUserId": ""}, "fromUserId: 不能为空 (must not be empty)"),
+    ({"fromUserId": "x" * 257}, "fromUserId: 最多 256 个字符,收到 257 (256 characters at most, these are 257)"),
+    ({"textMessage": ""}, "textMessage: 不能为空 (must not be empty)"),
+    ({"textMessage": " \u3000"}, "textMessage: 不能全为空白 (must not be blank)"),
+    ({"textMessage": "a\x00b"}, "textMessage: 不能包含 NUL 字符 (must not contain NUL)"),
+    ({"faqBestReplyThreshold": 1.5}, "faqBestReplyThreshold: Input should be less than or equal to 1"),
+)
+
+
+async def test_a_refusal_says_what_is_wrong_in_words_of_a_text(client: httpx2.AsyncClient) -> None:
+    for fields, error in REFUSALS:
+        body = {"fromUserId": "u", "textMessage": "在吗", **fields}
+        assert await call(client, "POST", "/conversation/query", body) == {"rc": 1, "error": error}
+    assert await call(client, "POST", "/faq/database", entry("问", docId="export")) == {
+        "rc": 1,
+        "error": "body: docId 不能是 export (this id is the name of a path)",
+    }
+
+
+async def test_a_body_that_is_no_object_is_told_what_to_send(client: httpx2.AsyncClient) -> None:
+    path = "/api/chatbot/conversation/query"
+    body = {"fromUserId": "u", "textMessage": "在吗"}
+    for kind in ("application/x-www-form-urlencoded", "text/plain", None):
+        headers = {} if kind is None else {"Content-Type": kind}
+        told = (await client.post(path, content=json.dumps(body), headers=headers)).json()
+        assert told["rc"] == 1
+        assert "Content-Type: application/json" in told["error"], (kind, told)
+    for other in ([body], "在吗", 5):
+        assert (await call(client, "POST", "/conversation/query", other))["error"] == (
+            "body: 请求体应为 JSON 对象 (the body must be a JSON object)"
+        )
+
+
+async def test_a_slash_too_many_is_answered_and_never_redirected(real_app: FastAPI) -> None:
+    async with client_of(real_app) as client:
+        bot = await make_bot(client)
+        door = SignedClient(client, bot)
+        for path in ("/status/", "/faq/database/", "/faq/categories/", "/users/u/profile/", "/nothing/"):
+            assert (await door("GET", path))["rc"] != 0, path
+            assert (await call(client, "GET", path))["rc"] != 0, path
+        body = {"fromUserId": "u", "textMessage": "在吗"}
+        assert (await call(client, "POST", "/conversation/query/", body))["rc"] == 3
+        for path in ("/api/v1/chatbot/", f"/api/v1/secret/{bot['clientId']}/"):
+            answer = await client.get(path)
+            assert (answer.status_code, answer.json()["rc"]) == (200, 3), path
+        assert (await door("GET", "/users"))["total"] == 0

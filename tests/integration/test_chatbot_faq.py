@@ -62,7 +62,7 @@ async def test_an_id_of_ones_own(client: httpx2.AsyncClient) -> None:
         assert (await done(client, "POST", "/faq/database", entry("问题", docId="faq-1")))["id"] == "faq-1"
         assert (await call(client, "POST", "/faq/database", entry("另一个", docId="faq-1")))["rc"] == 2
         assert (await call(client, "DELETE", "/faq/database/faq-1"))["rc"] == 0
-    for bad in ("export", "inquiryrank", "a/b", "a b", "", "x" * 65, "a?b", 5):
+    for bad in ("export", "inquiryrank", ".", "..", "a/b", "a b", "", "x" * 65, "a?b", 5):
         assert (await call(client, "POST", "/faq/database", entry("问题", docId=bad)))["rc"] == 1, bad
     assert (await call(client, "GET", "/faq/database"))["total"] == 0
 
@@ -124,6 +124,9 @@ async def test_similar_questions(client: httpx2.AsyncClient) -> None:
     told = await asyncio.gather(*(done(client, "POST", path, {"post": " 相似 "}) for _ in range(5)))
     assert len({data["id"] for data in told}) == 1, "the same text is the same row"
     extend_id = told[0]["id"]
+    for enabled in (False, True):
+        again = await done(client, "POST", path, {"post": "相似", "enabled": enabled})
+        assert (again["id"], (await done(client, "GET", path))[0]["enabled"]) == (extend_id, enabled)
     other = (await done(client, "POST", path, {"post": "另一种问法"}))["id"]
     listed = await call(client, "GET", f"{path}?limit=1&page=2")
     assert list(listed) == ["rc", "total", "current_page", "total_page", "data"]
@@ -192,6 +195,17 @@ async def test_ranks_clicks_and_export(client: httpx2.AsyncClient, database: Dat
     assert [row["docId"] for row in exported] == ["cold", "hot"]
     assert exported[1]["categoryTexts"] == ["甲"]
     assert [row["post"] for row in exported[1]["similarQuestions"]] == ["很热门"]
+    similar = exported[1]["similarQuestions"][0]["id"]
+    await done(client, "PUT", f"/faq/database/hot/extend/{similar}", {"enabled": False})
+    await done(client, "PUT", "/faq/database/cold", {"enabled": False})
+    cold, hot = await done(client, "GET", "/faq/database/export")
+    assert (cold["enabled"], hot["enabled"], hot["similarQuestions"][0]["enabled"]) == (False, True, False)
+    listed = await done(client, "GET", "/faq/database")
+    assert [(row["id"], row["enabled"]) for row in listed] == [("hot", True), ("cold", False)]
+    for row in (cold, hot):
+        await call(client, "DELETE", f"/faq/database/{row['docId']}")
+        assert (await done(client, "POST", "/faq/database", row))["id"] == row["docId"], "what was exported is taken"
+    assert [row["enabled"] for row in await done(client, "GET", "/faq/database/export")] == [False, True]
 
 
 async def test_every_write_raises_the_version(client: httpx2.AsyncClient, database: Database) -> None:

@@ -84,10 +84,11 @@ async def test_profile_and_mute_are_the_seeds(client: httpx2.AsyncClient) -> Non
     await say(client, "postman9", "方法")
     told = await call(client, "GET", "/users/postman9/profile")
     assert list(told) == ["rc", "data"]
-    assert list(told["data"]) == ["userId", "lasttime", "created", "name", "profile", "mute"]
+    assert list(told["data"]) == ["userId", "name", "lasttime", "created", "profile", "mute"]
     assert (told["data"]["name"], told["data"]["profile"], told["data"]["mute"]) == (None, {}, False)
     assert await call(client, "POST", "/users/postman9/mute") == {"rc": 0, "data": {}}
     assert await call(client, "POST", "/users/postman9/ismute") == {"rc": 0, "data": {"mute": True}}
+    assert (await done(client, "GET", "/users/postman9/profile"))["mute"] is True
     assert await call(client, "POST", "/users/postman9/unmute") == {"rc": 0, "data": {}}
     assert await call(client, "POST", "/users/postman9/ismute") == {"rc": 0, "data": {"mute": False}}
 
@@ -168,6 +169,15 @@ async def test_pages_of_users(client: httpx2.AsyncClient, database: Database, cl
         assert [row["userId"] for row in whole] == seen
 
 
+async def test_what_a_list_is_when_nothing_is_said(
+    client: httpx2.AsyncClient, database: Database, clock: ManualClock
+) -> None:
+    await many(database, 25, clock)
+    page = await call(client, "GET", "/users")
+    assert (page["total"], page["current_page"], page["total_page"]) == (25, 1, 2)
+    assert [row["userId"] for row in page["data"]] == [f"u{number}" for number in range(25, 5, -1)], "the latest first"
+
+
 async def test_walking_users(client: httpx2.AsyncClient, database: Database, clock: ManualClock) -> None:
     await many(database, 10, clock)
     for order in ("-lasttime", "lasttime", "-created", "created"):
@@ -227,6 +237,21 @@ async def test_search(client: httpx2.AsyncClient) -> None:
         rows = await done(client, "GET", f"/users/a/chats?q={wanted.replace('%', '%25')}")
         assert [row["textMessage"] for row in rows] == found
     assert (await call(client, "GET", "/users/a/chats?q=打折&page=9"))["total"] == 2
+    assert (await call(client, "GET", "/users/a/chats?q=nowhere&cursor=*")) == {"rc": 0, "total": 0, "data": []}
+
+
+@pytest.mark.parametrize("order", ["created", "-created"])
+async def test_walking_what_was_found(client: httpx2.AsyncClient, order: str) -> None:
+    for number in range(7):
+        await say(client, "a", f"{'打折' if number % 2 else '包邮'} {number}")
+    cursor: str | None = "*"
+    seen: list[str] = []
+    while cursor:
+        told = await call(client, "GET", f"/users/a/chats?q=打折&limit=2&sortby={order}&cursor={cursor}")
+        assert told["total"] == 3
+        seen += [row["textMessage"] for row in told["data"]]
+        cursor = told.get("next_cursor")
+    assert seen == (["打折 1", "打折 3", "打折 5"] if order == "created" else ["打折 5", "打折 3", "打折 1"])
 
 
 async def test_fifty_writers_at_once(client: httpx2.AsyncClient) -> None:
@@ -273,6 +298,8 @@ async def test_a_profile_is_merged(client: httpx2.AsyncClient) -> None:
     assert (await done(client, "GET", "/users/a/profile"))["profile"] == merged["profile"]
     bodies: tuple[Any, ...] = (
         {"profile": {"x": "y" * 70_000}},
+        {"name": "半", "profile": {"x": "y" * 70_000}},
+        {"name": "半", "profile": {"a": "\x00"}},
         {"profile": []},
         {"profile": {"deep": nested(32)}},
         {"name": "x" * 200},
@@ -281,7 +308,8 @@ async def test_a_profile_is_merged(client: httpx2.AsyncClient) -> None:
     )
     for wrong in bodies:
         assert (await call(client, "PUT", "/users/a/profile", wrong))["rc"] == 1, wrong
-    assert (await done(client, "GET", "/users/a/profile"))["profile"] == merged["profile"]
+    kept = await done(client, "GET", "/users/a/profile")
+    assert (kept["name"], kept["profile"]) == (None, merged["profile"]), "what is refused changes nothing, not in half"
 
 
 async def test_erasure(client: httpx2.AsyncClient, database: Database) -> None:
@@ -290,6 +318,17 @@ async def test_erasure(client: httpx2.AsyncClient, database: Database) -> None:
     assert (await call(client, "GET", f"{user('a/b')}/profile"))["rc"] == 3
     assert (await call(client, "GET", "/users"))["total"] == 0
     assert await value(database, "SELECT count(*) FROM chat_message") == 0
+
+
+@pytest.mark.parametrize("comes_back", ["/users/a/mute", "/conversation/query", "/faq/query"])
+async def test_who_was_erased_stays_protected_however_they_come_back(
+    client: httpx2.AsyncClient, comes_back: str
+) -> None:
+    await say(client, "a", "在吗")
+    assert (await call(client, "DELETE", "/users/a"))["rc"] == 0
+    body = {"fromUserId": "a", "textMessage": "又来了", "query": "又来了"}
+    assert (await call(client, "POST", comes_back, body))["rc"] == 0
+    assert (await call(client, "POST", "/users/a/messages", {"textMessage": "您好"}))["rc"] == 2
 
 
 async def test_export(client: httpx2.AsyncClient, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -324,8 +363,8 @@ async def test_ids_of_every_spelling(client: httpx2.AsyncClient) -> None:
 
 
 async def test_ids_that_cannot_be(client: httpx2.AsyncClient, database: Database) -> None:
-    for bad in ("x" * 257, ""):
-        assert (await call(client, "POST", f"/users/{bad}/mute"))["rc"] == 1
+    for bad in ("x" * 257, "", " ", "\u3000\t"):
+        assert (await call(client, "POST", f"{user(bad)}/mute"))["rc"] == 1
         assert (await call(client, "POST", "/conversation/query", {"fromUserId": bad, "textMessage": "a"}))["rc"] == 1
     assert (await call(client, "POST", "/users/%00/mute"))["rc"] == 1
     assert await value(database, "SELECT count(*) FROM contact") == 0

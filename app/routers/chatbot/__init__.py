@@ -17,8 +17,15 @@ signed = FamilyRouter(
     route_class=SignedRoute,
     tags=[Tag.CHATBOT_SIGNED],
     dependencies=[Depends(named_bot)],
+    redirect_slashes=False,
 )
-default = FamilyRouter(prefix="/api/chatbot", route_class=DefaultRoute, tags=[Tag.CHATBOT], responses=PLAIN_REFUSALS)
+default = FamilyRouter(
+    prefix="/api/chatbot",
+    route_class=DefaultRoute,
+    tags=[Tag.CHATBOT],
+    responses=PLAIN_REFUSALS,
+    redirect_slashes=False,
+)
 for _part in _PARTS:
     _part.onto(signed)
     _part.onto(default)

@@ -72,7 +72,10 @@ async def delete(request: Request, context: ContextDep) -> dict[str, Any]:
     "不存在时 rc 3。rc 3 where there is no such bot.",
 )
 async def read_secret(
-    client_id: Annotated[Storable, Path(alias="clientId", max_length=64, description="机器人标识")], context: ContextDep
+    client_id: Annotated[
+        Storable, Path(alias="clientId", max_length=64, description="机器人标识 (the bot's clientId)")
+    ],
+    context: ContextDep,
 ) -> dict[str, Any]:
     """Read the secret of a bot."""
     bot = await accounts.find(context, client_id)
@@ -99,5 +102,5 @@ def _bot(bot: asyncpg.Record) -> dict[str, Any]:
     }
 
 
-router = FamilyRouter(prefix="/api/v1", tags=[Tag.CHATBOT])
+router = FamilyRouter(prefix="/api/v1", tags=[Tag.CHATBOT], redirect_slashes=False)
 part.onto(router)

@@ -10,6 +10,7 @@ from fastapi.sse import EventSourceResponse, ServerSentEvent
 from pydantic_core import to_json
 
 from app.repositories import chat as store
+from app.repositories import history
 from app.routers.chatbot import paging
 from app.routers.chatbot.door import BotDep
 from app.routers.chatbot.part import Part
@@ -20,6 +21,7 @@ from app.schemas.chatbot.base import Paged, wire_moment
 from app.schemas.chatbot.users import ChatOut, ChatsQuery, ExportQuery
 from app.schemas.spreadsheets import csv_head, csv_lines
 from app.services.chatbot import users
+from app.services.chatbot.users import Span
 from app.services.context import Context
 from app.services.live import LiveHistory
 
@@ -47,17 +49,15 @@ async def list_chats(user_id: UserPath, request: Request, context: ContextDep, b
     """Read a user's history."""
     wanted = _chats.read(request)
     newest_first = wanted.sortby == "-created"
+    if wanted.cursor is not None:
+        span = Span(paging.read_ordinal(wanted.cursor), wanted.limit, newest_first)
+        walk = await users.walk_history(context, bot["id"], user_id, span, containing=wanted.q)
+        place = [walk.rows[-1]["ordinal"]] if walk.rows else []
+        return paging.walked(walk, (_chat(user_id, row) for row in walk.rows), place)
     if wanted.q is not None:
         listing = await users.search_history(
             context, bot["id"], user_id, wanted.q, limit=wanted.limit, page=wanted.page, newest_first=newest_first
         )
-    elif wanted.cursor is not None:
-        after = paging.read_ordinal(wanted.cursor)
-        walk = await users.walk_history(
-            context, bot["id"], user_id, after=after, limit=wanted.limit, newest_first=newest_first
-        )
-        place = [walk.rows[-1]["ordinal"]] if walk.rows else []
-        return paging.walked(walk, (_chat(user_id, row) for row in walk.rows), place)
     else:
         listing = await users.history(
             context, bot["id"], user_id, limit=wanted.limit, page=wanted.page, newest_first=newest_first
@@ -131,12 +131,17 @@ async def stream_chats(
 ) -> AsyncIterable[ServerSentEvent]:
     """Send messages after the last one that the reader saw, then new ones as they come."""
     live: LiveHistory = request.app.state.live
-    seen: int = user["message_count"] if last_event_id is None else max(last_event_id, user["forgotten"])
+    seen = newest = int(user["message_count"])
+    if last_event_id is not None:
+        # A number beyond the newest is of a history that was erased: what was said since is all new.
+        seen = max(last_event_id if last_event_id <= newest else 0, user["forgotten"])
     async with live.watch(user["id"]) as watch:
         while not context.stopping.is_set():
             watch.changed.clear()
             async with context.database.connection() as connection:
                 rows = await store.chats(connection, user["id"], seen + 1, seen + LINES, newest_first=False)
+                if not rows and user["id"] not in await history.message_counts(connection, [user["id"]]):
+                    return  # erased: who comes back under this id has another history
             for row in rows:
                 seen = row["ordinal"]
                 line = ChatOut.model_validate(_chat(user["user_id"], row)).model_dump(mode="json", by_alias=True)

@@ -10,7 +10,7 @@ from app.routers.chatbot.door import ActorDep, BotDep
 from app.routers.chatbot.part import Part
 from app.routers.deps import ContextDep
 from app.routers.queries import Query
-from app.schemas.chatbot.base import DONE, MAX_USER_ID, Answer, Done, Empty, Paged, ok
+from app.schemas.chatbot.base import DONE, MAX_USER_ID, NOT_BLANK, Answer, Done, Empty, Paged, ok
 from app.schemas.chatbot.users import MessageIn, MuteOut, ProfileIn, ProfileOut, UserOut, UsersQuery, WrittenOut
 from app.schemas.common import Storable
 from app.services.chatbot import users
@@ -24,6 +24,7 @@ UserPath = Annotated[
         alias="userId",
         min_length=1,
         max_length=MAX_USER_ID,
+        pattern=NOT_BLANK,
         description="用户唯一标识,特殊字符需百分号编码 (the user's id, percent-encoded)",
         examples=["postman9"],
     ),
@@ -130,9 +131,8 @@ async def write(
     user_id: UserPath, body: MessageIn, context: ContextDep, bot: BotDep, actor: ActorDep
 ) -> dict[str, Any]:
     """Write to a user by hand."""
-    record = await users.write_by_hand(context, bot["id"], user_id, body.text_message, actor=actor)
-    sent_at = record["sent_at"] or record["reserved_at"]
-    return ok({"textMessage": record["content"], "status": record["status"], "created": sent_at})
+    record, moment = await users.write_by_hand(context, bot["id"], user_id, body.text_message, actor=actor)
+    return ok({"textMessage": record["content"], "status": record["status"], "created": moment})
 
 
 def _user(row: asyncpg.Record) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from pydantic.alias_generators import to_camel
 from app.schemas.common import Storable
 
 MAX_USER_ID = 256
+NOT_BLANK = r"\S"
 MAX_LIMIT = 10_000
 
 Data = TypeVar("Data")
@@ -22,7 +23,7 @@ def wire_moment(value: datetime) -> str:
 Moment = Annotated[datetime, PlainSerializer(wire_moment, return_type=str, when_used="json")]
 UserId = Annotated[
     Storable,
-    StringConstraints(min_length=1, max_length=MAX_USER_ID),
+    StringConstraints(min_length=1, max_length=MAX_USER_ID, pattern=NOT_BLANK),
     Field(description="用户唯一标识 (the user's id)", examples=["postman9"]),
 ]
 Label = Annotated[
@@ -47,7 +48,12 @@ class Told(BaseModel):
 class Refusal(BaseModel):
     """An error; HTTP 200 on the signed door."""
 
-    rc: int = Field(description="1 一般错误, 2 已存在或冲突, 3 不存在, 10 用户被屏蔽", examples=[3], ge=1)
+    rc: int = Field(
+        description="1 一般错误, 2 已存在或冲突, 3 不存在, 10 用户被屏蔽 "
+        "(1 general, 2 exists or clashes, 3 not found, 10 the user is muted)",
+        examples=[3],
+        ge=1,
+    )
     error: str = Field(description="说明 (what went wrong)", examples=["user not found: 没有这个用户"])
 
 

@@ -18,7 +18,9 @@ Description = Annotated[
     Storable, StringConstraints(max_length=1000), Field(description="机器人描述 (description)", examples=["客服机器人"])
 ]
 Language = Annotated[
-    Storable, StringConstraints(max_length=16, pattern=r"^[A-Za-z_-]+$"), Field(description="语言", examples=["zh_CN"])
+    Storable,
+    StringConstraints(max_length=16, pattern=r"^[A-Za-z_-]+$"),
+    Field(description="语言 (language)", examples=["zh_CN"]),
 ]
 Fallback = Annotated[
     Content, Field(description="兜底回复,不能为空 (the fallback, never empty)", examples=["请联系客服。"])
@@ -80,8 +82,10 @@ class BotIn(Given):
 class BotOut(Told):
     """A bot, as its account sees it."""
 
-    client_id: str = Field(description="初始化 Chatbot 的标识", examples=["bot-5Yk0cX2vQm8TzR1n"])
-    secret: str = Field(description="初始化 Chatbot 的密钥", examples=["an-example-not-a-real-secret"])
+    client_id: str = Field(
+        description="初始化 Chatbot 的标识 (what an SDK's Chatbot is made with)", examples=["bot-5Yk0cX2vQm8TzR1n"]
+    )
+    secret: str = Field(description="初始化 Chatbot 的密钥 (its secret)", examples=["an-example-not-a-real-secret"])
     name: str = Field(examples=["小巴"])
     description: str = Field(examples=["Test"])
     primary_language: str = Field(examples=["zh_CN"])

@@ -8,6 +8,9 @@ from pydantic.alias_generators import to_camel
 from app.schemas.chatbot.base import Given, Told, UserId
 from app.schemas.common import Storable
 
+MAX_ASKED = 20_000
+"""What people write comes in whole, also a page that they pasted: an answer of theirs must count, and none is cut."""
+
 Threshold = Annotated[float, Field(strict=True, ge=0, le=1, allow_inf_nan=False, examples=[0.8])]
 
 
@@ -19,8 +22,11 @@ def _as_text(value: Any) -> Any:
 AskingUser = Annotated[UserId, BeforeValidator(_as_text)]
 Asked = Annotated[
     Storable,
-    StringConstraints(min_length=1, pattern=r"\S"),
-    Field(description="问题,超过 512 个字符的部分不参与匹配 (compared by its first 512 characters)"),
+    StringConstraints(min_length=1, max_length=MAX_ASKED, pattern=r"\S"),
+    Field(
+        description=f"问题,最多 {MAX_ASKED} 个字符,以前 512 个字符匹配 "
+        f"({MAX_ASKED} characters at most, compared by the first 512)"
+    ),
 ]
 
 

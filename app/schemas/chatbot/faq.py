@@ -1,14 +1,15 @@
 """The FAQ base: entries, similar questions, categories."""
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import AwareDatetime, Field, StringConstraints, model_validator
+from pydantic import AwareDatetime, ConfigDict, Field, StringConstraints, model_validator
 
 from app.schemas.chatbot.base import Given, Label, Moment, PageQuery, Told
 from app.schemas.chatbot.conversation import ReplyOut
 from app.schemas.common import Content, Flag, Storable
 
-RESERVED = frozenset({"export", "inquiryrank"})
+RESERVED = frozenset({"export", "inquiryrank", ".", ".."})
+"""Ids that stand for something else in a path; dots never arrive there: clients resolve them."""
 MAX_POST = 1000
 
 DocId = Annotated[Storable, StringConstraints(min_length=1, max_length=64, pattern=r"^[^/\s?#%]+$")]
@@ -17,6 +18,7 @@ Post = Annotated[
     StringConstraints(strip_whitespace=True, min_length=1, pattern=r"\S", max_length=MAX_POST),
     Field(description="问题 (the question)", examples=["如何查看快递单号"]),
 ]
+SimilarPost = Annotated[Post, Field(examples=["快递单号在哪里看"])]
 NodeId = Annotated[Storable, StringConstraints(min_length=1, max_length=64), Field(examples=["wwQyjS310"])]
 _LOCK = "乐观锁:上次返回的 replyLastUpdate,过期返回 rc 2 (optimistic lock: stale is rc 2)"
 
@@ -30,12 +32,36 @@ class ReplyIn(Given):
 
 
 Replies = Annotated[list[ReplyIn], Field(min_length=1, max_length=10, description="1 到 10 个回复,随机取一 (1 to 10)")]
-Labels = Annotated[list[Label], Field(max_length=8, description="分类名,从上到下,没有则新建 (made where missing)")]
-NodeIds = Annotated[list[NodeId], Field(max_length=8, description="分类标识,从上到下,或仅最后一级 (ids of the path)")]
+Labels = Annotated[
+    list[Label], Field(max_length=8, description="分类名,从上到下,没有则新建 (names of the path, made where missing)")
+]
+NodeIds = Annotated[
+    list[NodeId],
+    Field(
+        max_length=8,
+        description="分类标识,从上到下,或仅最后一级;有 categoryTexts 时不用 "
+        "(ids of the path, or the last one alone; not used beside categoryTexts)",
+    ),
+]
+_REPLIES: list[Any] = [{"rtype": "plain", "content": "在「我的订单」里查看。", "enabled": True}]
 
 
 class EntryIn(Given):
     """A new entry."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "docId": "faq-1",
+                    "post": "如何查看快递单号",
+                    "replies": _REPLIES,
+                    "enabled": True,
+                    "categoryTexts": ["物流", "快递"],
+                }
+            ]
+        }
+    )
 
     doc_id: Annotated[DocId | None, Field(description="自带标识,可选 (an id of your own)", examples=["faq-1"])] = None
     post: Post
@@ -53,6 +79,8 @@ class EntryIn(Given):
 
 class EntryChange(Given):
     """Changes of an entry; what is not given stays."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"replies": _REPLIES, "enabled": True}]})
 
     post: Post | None = None
     replies: Replies | None = None
@@ -91,14 +119,14 @@ class EntryOut(EntryRow):
 class SimilarIn(Given):
     """A similar question."""
 
-    post: Post
+    post: SimilarPost
     enabled: Flag = True
 
 
 class SimilarChange(Given):
     """Changes of a similar question."""
 
-    post: Post | None = None
+    post: SimilarPost | None = None
     enabled: Annotated[Flag, Field(examples=[True])] | None = None
 
 
@@ -161,6 +189,8 @@ class NodeOut(Told):
 
 class NodeIn(Given):
     """A new category."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"label": "快递"}]})
 
     label: Label
     parent_id: Annotated[NodeId | None, Field(description="上级分类标识,可选 (the category above)")] = None

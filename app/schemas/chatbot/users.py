@@ -34,10 +34,13 @@ class UserOut(Told):
     created: Moment = Field(description="第一次沟通时间 (first message)", examples=["2020-07-19T13:48:02.225Z"])
 
 
-class ProfileOut(UserOut):
-    """A user's profile."""
+class ProfileOut(Told):
+    """A user's profile, in the order of the seed."""
 
+    user_id: str = Field(description="用户标识 (the user's id)", examples=["postman9"])
     name: str | None = Field(description="姓名 (name)", examples=[None])
+    lasttime: Moment = Field(description="最后沟通时间 (last message)", examples=[MOMENT])
+    created: Moment = Field(description="第一次沟通时间 (first message)", examples=["2020-07-19T13:48:02.225Z"])
     profile: dict[str, Any] = Field(description="画像 (profile)", examples=[{}])
     mute: bool = Field(description="是否被屏蔽 (muted)", examples=[False])
 

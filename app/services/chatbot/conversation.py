@@ -24,7 +24,6 @@ from app.repositories.faq import FaqHit
 from app.services.chatbot.knowledge import Knowledge
 from app.services.context import Context
 from app.services.inbound.applying import apply
-from app.services.inbound.parsing import MAX_TEXT
 from app.services.inbound.person import Person
 from app.services.inbound.receiving import known_contacts, load_people
 from app.services.transactions import RacedError, in_transaction
@@ -163,7 +162,7 @@ def _decide(person: Person, ready: _Ready, hits: dict[int, FaqHit], now: datetim
     """Note the question and the answer on a locked person."""
     asked = ready.asked
     ranked = [entry for entry in ready.ranked if entry.entry_id in hits]
-    person.take(asked.text[:MAX_TEXT], 0, None, None, now)
+    person.take(asked.text, 0, None, None, now)
     answer = choose_answer(ranked, muted=person.contact["muted"], best=asked.best, suggest=asked.suggest)
     hit = hits[answer.best.entry_id] if answer.best else None
     said = _words(ready.bot, answer, hit) if ready.with_fallback or hit else None

@@ -48,6 +48,15 @@ class Walk:
     has_more: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A stretch of a history: behind which ordinal (None: from its beginning), how many messages, which way."""
+
+    after: int | None
+    limit: int
+    newest_first: bool
+
+
 def listing(total: int, page: int, limit: int, rows: Sequence[asyncpg.Record]) -> Listing:
     """Put a page together."""
     return Listing(total, page, page_count(total, limit), rows)
@@ -125,23 +134,30 @@ async def history(context: Context, bot_id: int, user_id: str, *, limit: int, pa
     return listing(total, page, limit, rows)
 
 
-async def walk_history(
-    context: Context, bot_id: int, user_id: str, *, after: int | None, limit: int, newest_first: bool
-) -> Walk:
-    """Return the messages behind an ordinal, and whether more follow; a walk is not disturbed by new messages."""
+async def walk_history(context: Context, bot_id: int, user_id: str, span: Span, *, containing: str | None) -> Walk:
+    """Return the messages behind a place, all or those with a text; a walk is not disturbed by new messages."""
     async with context.database.connection() as connection:
         user = await _known(connection, bot_id, user_id)
-        gone: int = user["forgotten"]
-        newest: int = user["message_count"]
-        if newest_first:
-            last = newest if after is None else min(newest, after - 1)
-            first, more = max(gone + 1, last - limit + 1), last - limit > gone
-        else:
-            first = max(gone, after or 0) + 1
-            last, more = min(newest, first + limit - 1), first + limit - 1 < newest
-        rows = (
-            await store.chats(connection, user["id"], first, last, newest_first=newest_first) if first <= last else []
+        if containing is None:
+            return await _walk(connection, user, span)
+        total, rows = await store.search_after(
+            connection, user["id"], _containing(containing), span.after, span.limit + 1, newest_first=span.newest_first
         )
+    return Walk(total, rows[: span.limit], len(rows) > span.limit)
+
+
+async def _walk(connection: asyncpg.Connection, user: asyncpg.Record, span: Span) -> Walk:
+    gone: int = user["forgotten"]
+    newest: int = user["message_count"]
+    if span.newest_first:
+        last = newest if span.after is None else min(newest, span.after - 1)
+        first, more = max(gone + 1, last - span.limit + 1), last - span.limit > gone
+    else:
+        first = max(gone, span.after or 0) + 1
+        last, more = min(newest, first + span.limit - 1), first + span.limit - 1 < newest
+    if first > last:
+        return Walk(newest - gone, [], more)
+    rows = await store.chats(connection, user["id"], first, last, newest_first=span.newest_first)
     return Walk(newest - gone, rows, more)
 
 
@@ -149,13 +165,18 @@ async def search_history(
     context: Context, bot_id: int, user_id: str, text: str, *, limit: int, page: int, newest_first: bool
 ) -> Listing:
     """Return a page of the messages of a user that contain a text."""
-    escaped = text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
     async with context.database.connection() as connection:
         user = await _known(connection, bot_id, user_id)
         total, rows = await store.search(
-            connection, user["id"], f"%{escaped}%", limit, (page - 1) * limit, newest_first=newest_first
+            connection, user["id"], _containing(text), limit, (page - 1) * limit, newest_first=newest_first
         )
     return listing(total, page, limit, rows)
+
+
+def _containing(text: str) -> str:
+    """Return the LIKE pattern of texts that contain this one."""
+    escaped = text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+    return f"%{escaped}%"
 
 
 async def export(context: Context, user: asyncpg.Record) -> AsyncIterator[Sequence[asyncpg.Record]]:
@@ -171,12 +192,13 @@ async def export(context: Context, user: asyncpg.Record) -> AsyncIterator[Sequen
 async def merge_profile(
     context: Context, bot_id: int, user_id: str, profile: dict[str, Any], card: dict[str, str | None], *, actor: str
 ) -> asyncpg.Record:
-    """Merge fields into a user's profile (null removes one), change the card, and return the user."""
+    """Merge fields into a user's profile (null removes one), change the card, and return the user: all or nothing."""
     now: datetime = context.clock.now()
-    user = await find(context, bot_id, user_id)
-    if card:
-        await contacts.update(context, user["id"], card, actor=actor)
-    async with context.database.transaction() as connection:
+
+    async def work(connection: asyncpg.Connection) -> asyncpg.Record:
+        user = await _known(connection, bot_id, user_id)
+        if card:
+            await contacts.change_card(connection, user["id"], card, actor=actor, now=now)
         await store.merge_profile(connection, user["id"], profile, now)
         merged = await _known(connection, bot_id, user_id)
         if len(json.dumps(merged["profile"])) > MAX_PROFILE:
@@ -186,6 +208,10 @@ async def merge_profile(
             )
         return merged
 
+    merged = await in_transaction(context, work)
+    context.wake.set()
+    return merged
+
 
 async def erase(context: Context, bot_id: int, user_id: str, *, actor: str) -> None:
     """Erase a user's data everywhere."""
@@ -193,8 +219,12 @@ async def erase(context: Context, bot_id: int, user_id: str, *, actor: str) -> N
     await erasure.erase(context, user["id"], actor=actor)
 
 
-async def write_by_hand(context: Context, bot_id: int, user_id: str, text: str, *, actor: str) -> asyncpg.Record:
+async def write_by_hand(
+    context: Context, bot_id: int, user_id: str, text: str, *, actor: str
+) -> tuple[asyncpg.Record, datetime]:
     """Write to a user as an operator: automation rests for a while, muted people can be written to.
+
+    Returns the record, and when the message was written into the history, or tried where nobody knows the outcome.
 
     Raises:
         ConflictError: the person must not be contacted, or the gateway did not take the message.
@@ -207,7 +237,11 @@ async def write_by_hand(context: Context, bot_id: int, user_id: str, text: str, 
     record = await sending.send_manual(context, context.messenger, user["id"], text, None, actor=actor)
     if record["status"] not in {"sent", "unknown"}:
         raise ConflictError(f"消息未送达 (the message was not delivered): {record['error']}")
-    return record
+    if record["status"] == "unknown":
+        return record, record["reserved_at"]
+    async with context.database.connection() as connection:
+        written = await store.moment_of_record(connection, user["id"], record["id"])
+    return record, written or record["reserved_at"]
 
 
 async def _known(connection: asyncpg.Connection, bot_id: int, user_id: str) -> asyncpg.Record:

@@ -9,7 +9,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.domain.chat import (
-    WINDOW_SECONDS,
     Credentials,
     Ranked,
     SignatureError,
@@ -89,10 +88,10 @@ def test_no_header_breaks_the_reading(content: bytes) -> None:
     ("stamp", "good"),
     [
         (str(NOW), True),
-        (str(NOW - WINDOW_SECONDS), True),
-        (str(NOW + WINDOW_SECONDS), True),
-        (str(NOW - WINDOW_SECONDS - 1), False),
-        (str(NOW + WINDOW_SECONDS + 1), False),
+        (str(NOW - 300), True),
+        (str(NOW + 300), True),
+        (str(NOW - 300 - 1), False),
+        (str(NOW + 300 + 1), False),
         (str(NOW * 1000), False),
         ("1" * 50, False),
         ("-5", False),
@@ -148,6 +147,8 @@ def test_one_of_the_spellings_must_fit(change: Any, good: bool) -> None:
         (b"/users/a%2Fb", ["/users/a%2Fb", "/users/a/b"]),
         (b"/a%2F%E5%BC%A0%20b", ["/a%2F%E5%BC%A0%20b", "/a%2F张 b", "/a%2F张%20b", "/a/张 b"]),
         (b"/50%25", ["/50%25", "/50%"]),
+        (b"/%C3%BC?q=%C3%A9", ["/%C3%BC?q=%C3%A9", "/%C3%BC?q=é", "/ü?q=%C3%A9", "/ü?q=é"]),
+        (b"/a%3Fb?q=1", ["/a%3Fb?q=1", "/a?b?q=1"]),
         (b"/%FF", ["/%FF"]),
         (b"/%zz%4", ["/%zz%4"]),
         (b"/\xff", []),
