@@ -13,6 +13,7 @@ from app.repositories.database import Database
 from app.services.agent import numbers as service
 from tests.agent import AGENT, add_numbers, add_task
 from tests.cases import add_call
+from tests.locks import until_it_waits
 from tests.people import rows, value
 
 TASK = f"{AGENT}/u-1/task"
@@ -335,12 +336,10 @@ async def test_many_who_add_the_same_at_once(client: httpx2.AsyncClient, databas
 async def test_numbers_of_a_task_that_goes_meanwhile(
     client: httpx2.AsyncClient, database: Database, clock: ManualClock, task: int
 ) -> None:
-    waiting = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
     async with database.transaction() as connection:
         await connection.execute("UPDATE call_task SET deleted_at = $1", clock.now())
         adding = asyncio.create_task(client.post(f"{TASK}/{task}/number", json={"numbers": [ONE]}))
-        while not await value(database, waiting):
-            assert not adding.done()
+        await until_it_waits(adding, connection)
     assert (await adding).status_code == 404
     assert await value(database, "SELECT count(*) FROM task_number") == 0
 
