@@ -21,8 +21,8 @@ from app.services.calls.placing import CHUNK
 from tests.cases import CASES, party
 from tests.faults.service import connected, eventually, eventually_equal, running_service
 from tests.outboundbot import KEY_ID, KEY_SECRET, Fault, OutboundBot
+from tests.tasks import ALL_DAY
 
-ALL_DAY = json.dumps([{"week": day, "times": [{"begin_time": "0:00", "end_time": "24:00"}]} for day in range(7)])
 ACTIVE = "SELECT count(*) FROM outbound_call WHERE ended_at IS NULL"
 LEFT = "SELECT count(*) FROM mediation_record WHERE state IN ('planned', 'calling') AND round = 1"
 
@@ -35,7 +35,7 @@ def variables(bot: OutboundBot, **more: str) -> dict[str, str]:
         "ALIYUN_ACCESS_KEY_SECRET": KEY_SECRET,
         "ALIYUN_ENDPOINT": bot.endpoint,
         "ALIYUN_PROTOCOL": "http",
-        "DIAL_WINDOW": ALL_DAY,
+        "DIAL_WINDOW": json.dumps(ALL_DAY),
         "CALL_WATCHDOG_MINUTES": "1",
         "TICK_SECONDS": "0.2",
         **more,
