@@ -10,7 +10,6 @@ from typing import Any
 import asyncpg
 import httpx2
 import pytest
-from fastapi import FastAPI
 
 from app.clock import ManualClock
 from app.config import Settings
@@ -53,12 +52,6 @@ def settings(settings: Settings) -> Settings:
     return settings.model_copy(
         update={"dispatch_batch": 7, "gateway_concurrency": 7, "lease_seconds": int(LEASE.total_seconds())}
     )
-
-
-@pytest.fixture
-def context(app: FastAPI) -> Context:
-    found: Context = app.state.context
-    return found
 
 
 @pytest.fixture

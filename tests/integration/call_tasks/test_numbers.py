@@ -20,11 +20,6 @@ TASK = f"{AGENT}/u-1/task"
 ONE, TWO, THREE = "13900009001", "13900009002", "13900009011"
 
 
-@pytest.fixture
-async def task(client: httpx2.AsyncClient) -> int:
-    return int((await add_task(client))["id"])
-
-
 async def listed(client: httpx2.AsyncClient, task: int, **query: Any) -> list[dict[str, Any]]:
     answer = await client.get(f"{TASK}/{task}/number", params=query)
     assert answer.status_code == 200, answer.text

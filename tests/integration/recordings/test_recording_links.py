@@ -7,13 +7,11 @@ from urllib.parse import urlsplit
 
 import httpx2
 import pytest
-from fastapi import FastAPI
 from pydantic import SecretStr
 
 from app.clock import ManualClock
 from app.config import Settings
 from app.gateways.dialer import Dialer
-from app.gateways.dialer.factory import make_dialer
 from app.gateways.recordings.folder import FolderStore
 from app.main import create_app
 from app.services.calls import recordings
@@ -21,23 +19,6 @@ from app.services.context import Context
 from tests.recordings import add_call, files, kept, link
 
 DAY = timedelta(hours=24)
-
-
-@pytest.fixture
-def context(app: FastAPI) -> Context:
-    found: Context = app.state.context
-    return found
-
-
-@pytest.fixture
-def store(app: FastAPI) -> FolderStore:
-    found: FolderStore = app.state.recordings
-    return found
-
-
-@pytest.fixture
-def dialer(settings: Settings, clock: ManualClock) -> Dialer:
-    return make_dialer(settings, clock)
 
 
 async def test_ranges_and_head(
