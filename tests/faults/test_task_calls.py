@@ -12,14 +12,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import asyncpg
-import httpx2
-from pydantic import SecretStr
 
-from app.config import Settings
-from app.main import create_app
 from app.repositories.database import Database
-from tests.faults.service import connected, eventually, eventually_equal, running_service
-from tests.faults.test_calls import ACTIVE, variables
+from tests.faults.calls import ACTIVE, variables
+from tests.faults.service import connected, eventually, eventually_equal, running_api, running_service
 from tests.outboundbot import OutboundBot
 from tests.tasks import add_numbers, add_task, add_world, phones, start
 
@@ -36,13 +32,8 @@ class Busiest:
 
 async def plan(database_url: str, count: int, slots: int = SLOTS) -> int:
     """Make a task with so many numbers, each dialled again once if nobody answers, and start it; returns its id."""
-    app = create_app(Settings(database_url=SecretStr(database_url), jobs=False, demo=False, pool_size=2))
-    transport = httpx2.ASGITransport(app=app, client=("127.0.0.1", 50000))
     database = Database(database_url, pool_size=2)
-    async with (
-        app.router.lifespan_context(app),
-        httpx2.AsyncClient(transport=transport, base_url="http://localhost") as client,
-    ):
+    async with running_api(database_url) as client:
         world = await add_world(client, call_line=slots)
     task = await add_task(
         database, world, redial_interval=1, redial_max_times=1, redial_statuses=[4], maximumcall=1000, end_action=2

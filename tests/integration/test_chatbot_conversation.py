@@ -23,6 +23,7 @@ from app.services.dispatch.dispatcher import Dispatcher
 from tests.chatbot import call, done, entry, history, say
 from tests.helpers import add_contact, add_script, make_config
 from tests.people import rows, value
+from tests.running import client_of
 
 
 @pytest.fixture(autouse=True)
@@ -37,8 +38,7 @@ async def another(settings: Settings, clock: ManualClock) -> AsyncIterator[httpx
     async with app.router.lifespan_context(app):
         await app.state.knowledge.close()
         app.state.knowledge = Knowledge(app.state.context.database, Matcher(CharEncoder()))
-        transport = httpx2.ASGITransport(app=app, raise_app_exceptions=False, client=("127.0.0.1", 50001))
-        async with httpx2.AsyncClient(transport=transport, base_url="http://localhost") as opened:
+        async with client_of(app) as opened:
             yield opened
         await app.state.knowledge.close()
 

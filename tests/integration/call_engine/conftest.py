@@ -13,7 +13,7 @@ from app.main import create_app
 from app.repositories.database import Database
 from app.services.calls.caller import Caller
 from tests.calls import ScriptedDialer
-from tests.integration.call_engine.helpers import Engine, running
+from tests.integration.call_engine.helpers import Engine, running_process
 
 
 @pytest.fixture
@@ -41,4 +41,4 @@ async def processes(
 ) -> AsyncIterator[list[Engine]]:
     """Two processes of the service, on one database and with one provider."""
     async with AsyncExitStack() as stack:
-        yield [await stack.enter_async_context(running(settings, clock, dialer, database)) for _ in range(2)]
+        yield [await stack.enter_async_context(running_process(settings, clock, dialer, database)) for _ in range(2)]

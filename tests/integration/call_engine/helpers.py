@@ -19,6 +19,7 @@ from tests import calls, tasks
 from tests.calls import ScriptedDialer
 from tests.cases import make_case, party
 from tests.people import rows, value
+from tests.running import running
 from tests.tasks import World
 
 PHONE, OTHER = "13912340001", "13912340002"
@@ -110,14 +111,10 @@ class Engine:
 
 
 @asynccontextmanager
-async def running(
+async def running_process(
     settings: Settings, clock: ManualClock, dialer: ScriptedDialer, database: Database
 ) -> AsyncIterator[Engine]:
     """Run a process of the service; what goes wrong in it is raised where it was asked."""
     app = create_app(settings, clock=clock, dialer=dialer)
-    transport = httpx2.ASGITransport(app=app, client=("127.0.0.1", 50000))
-    async with (
-        app.router.lifespan_context(app),
-        httpx2.AsyncClient(transport=transport, base_url="http://localhost") as client,
-    ):
+    async with running(app, raises=True) as client:
         yield Engine(app, client, dialer, Caller(app.state.desk), clock, database)

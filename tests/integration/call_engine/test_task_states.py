@@ -12,7 +12,7 @@ from app.repositories.database import Database
 from app.services.tasks.ends import end_those_that_are_over
 from tests.agent import add_group, add_line
 from tests.calls import NO_ANSWER, REACHED, ScriptedDialer
-from tests.integration.call_engine.helpers import Engine, running
+from tests.integration.call_engine.helpers import Engine, running_process
 from tests.people import everything, rows, value
 from tests.tasks import (
     World,
@@ -176,7 +176,7 @@ async def test_holidays(
 ) -> None:
     """From the evening of 30 September on; the first days of October are statutory holidays."""
     clock = ManualClock(datetime(2026, 9, 30, 14, 0, tzinfo=UTC))
-    async with running(settings, clock, dialer, database) as engine:
+    async with running_process(settings, clock, dialer, database) as engine:
         world = await add_world(engine.client)
         hours = await add_hours(engine.client, world, ("9:00", "18:00"), skip_holiday=skips)
         task = await task_with(engine, world, dial_time_id=hours, holidays=own)

@@ -17,6 +17,7 @@ from app.main import create_app
 from app.services.calls import recordings
 from app.services.context import Context
 from tests.recordings import add_call, files, kept, link
+from tests.running import running
 
 DAY = timedelta(hours=24)
 
@@ -131,11 +132,7 @@ async def test_link_begins_with_the_services_own_address_where_it_is_set(
         }
     )
     service = create_app(keyed, clock=clock)
-    transport = httpx2.ASGITransport(app=service, client=("203.0.113.9", 1))
-    async with (
-        service.router.lifespan_context(service),
-        httpx2.AsyncClient(transport=transport, base_url="https://calls.example.com") as stranger,
-    ):
+    async with running(service, "203.0.113.9", "https://calls.example.com", raises=True) as stranger:
         context = service.state.context
         _, job_id = await kept(context, dialer, service.state.recordings)
         url = await link(context, job_id, base="http://10.0.0.1:8000")
