@@ -178,6 +178,7 @@ async def test_a_question_and_its_answer_are_one_transaction(client: httpx2.Asyn
         database,
         "SELECT id, contact_id, ordinal, direction, xmin::text AS x FROM chat_message ORDER BY contact_id, ordinal",
     )
+    assert len(found) == 24
     for question, answer in zip(found[::2], found[1::2], strict=True):
         assert (question["direction"], answer["direction"]) == ("inbound", "outbound")
         assert answer["id"] > question["id"]

@@ -169,10 +169,12 @@ async def test_recording_that_is_removed_while_it_is_fetched_is_not_kept(
     async with context.database.connection() as connection:
         await connection.execute("UPDATE outbound_call SET provider_job_id = $1", job.job_id)
     bot.recordings[f"task-{job.job_id}"] = b"sound"
-    bot.fail("recording", Fault(200, b"sound", seconds=0.3))
+    removed = asyncio.Event()
+    bot.fail("recording", Fault(200, b"sound", wait_for=removed))
     copying = asyncio.create_task(recordings.copy_due(context, provider, store))
     await bot.arrived("DownloadRecording")
     await remove(context, call_id)
+    removed.set()
     await copying
     await provider.close()
     assert files(settings) == []
