@@ -47,8 +47,9 @@ class Service:
     @property
     def log(self) -> str:
         """What the service said so far."""
-        self._log.seek(0)
-        return self._log.read().decode(errors="replace")
+        # Not by a seek: the process writes where this file stands, and would go over its own beginning.
+        file = self._log.fileno()
+        return os.pread(file, os.fstat(file).st_size, 0).decode(errors="replace")
 
     async def start(self) -> None:
         """Start, and wait until it is ready."""
