@@ -70,6 +70,20 @@ async def nobody_answers(bot: OutboundBot, connection: asyncpg.Connection) -> As
         await asyncio.gather(task, return_exceptions=True)
 
 
+@asynccontextmanager
+async def planned(database_url: str, count: int) -> AsyncIterator[tuple[OutboundBot, asyncpg.Connection]]:
+    """Plan a task whose people never answer; lends the provider and a connection. No slot is ever used twice."""
+    async with (
+        OutboundBot(latency=0.05) as bot,
+        connected(database_url) as connection,
+        connected(database_url) as hurrying,
+        nobody_answers(bot, hurrying) as busiest,
+    ):
+        await plan(database_url, count)
+        yield bot, connection
+        assert 0 < busiest.calls <= SLOTS
+
+
 async def assert_all_is_told(connection: asyncpg.Connection, bot: OutboundBot, count: int) -> None:
     """Every number is done and says why; every ring has its row; no slot leaks; the end action was taken once."""
     await eventually_equal(connection, LEFT, 0)
@@ -103,38 +117,24 @@ async def test_one_of_two_replicas_is_killed_in_the_middle(database_url: str) ->
     count = 120
     moment = random.randrange(40, 100)  # noqa: S311 - no secret
     async with (
-        OutboundBot(latency=0.05) as bot,
-        connected(database_url) as connection,
-        connected(database_url) as hurrying,
-        nobody_answers(bot, hurrying) as busiest,
+        planned(database_url, count) as (bot, connection),
+        running_service(database_url, **variables(bot, CALL_CONCURRENCY="4")) as first,
+        running_service(database_url, **variables(bot, CALL_CONCURRENCY="4")),
     ):
-        await plan(database_url, count)
-        async with (
-            running_service(database_url, **variables(bot, CALL_CONCURRENCY="4")) as first,
-            running_service(database_url, **variables(bot, CALL_CONCURRENCY="4")),
-        ):
-            await eventually(lambda: len(bot.assigned) >= moment and bot.at_once > 0)
-            await first.kill()
-            assert len(bot.assigned) < 2 * count, "killed too late"
-            await assert_all_is_told(connection, bot, count)
-        assert busiest.calls <= SLOTS
+        await eventually(lambda: len(bot.assigned) >= moment and bot.at_once > 0)
+        await first.kill()
+        assert len(bot.assigned) < 2 * count, "killed too late"
+        await assert_all_is_told(connection, bot, count)
 
 
 async def test_every_replica_is_killed_once(database_url: str) -> None:
     """One after the other, so that nobody takes over at once: what was reserved is looked up, claims come back."""
     count = 80
     moments = [random.randrange(low, low + 20) for low in (20, 80)]  # noqa: S311 - no secret
-    async with (
-        OutboundBot(latency=0.05) as bot,
-        connected(database_url) as connection,
-        connected(database_url) as hurrying,
-        nobody_answers(bot, hurrying) as busiest,
-    ):
-        await plan(database_url, count)
+    async with planned(database_url, count) as (bot, connection):
         for moment in moments:
             async with running_service(database_url, **variables(bot, CALL_CONCURRENCY="1")) as service:
                 await eventually(lambda moment=moment: len(bot.assigned) >= moment and bot.at_once > 0)  # type: ignore[misc]
                 await service.kill()
         async with running_service(database_url, **variables(bot)):
             await assert_all_is_told(connection, bot, count)
-        assert busiest.calls <= SLOTS

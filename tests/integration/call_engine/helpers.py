@@ -12,6 +12,7 @@ from fastapi import FastAPI
 
 from app.clock import ManualClock
 from app.config import Settings
+from app.domain.calls import JobStatus, TaskStatus
 from app.main import create_app
 from app.repositories.database import Database
 from app.services.calls.caller import Caller
@@ -25,6 +26,14 @@ from tests.tasks import World
 PHONE, OTHER = "13912340001", "13912340002"
 E164, OTHER_E164 = f"+86{PHONE}", f"+86{OTHER}"
 LEASE = timedelta(seconds=90)
+CUT_SHORT = [
+    (TaskStatus.TERMINATED, JobStatus.CANCELLED),
+    (TaskStatus.CANCELLED, JobStatus.CANCELLED),
+    (TaskStatus.FAILED, JobStatus.FAILED),
+    (TaskStatus.SUCCEEDED_ERROR, JobStatus.SUCCEEDED),
+    (None, JobStatus.SUCCEEDED),
+]
+"""How calls end in which somebody was reached, but that came to no regular end."""
 
 
 async def one_party(client: httpx2.AsyncClient, case_id: str = "K-1", phone: str = PHONE) -> dict[str, Any]:

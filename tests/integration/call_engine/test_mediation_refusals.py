@@ -9,7 +9,7 @@ from app.gateways.dialer import TalkLine, Transcript
 from app.repositories.database import Database
 from app.services.calls.ending import Over, end_calls
 from tests.calls import REACHED, ScriptedDialer, ended
-from tests.integration.call_engine.helpers import E164, Engine, one_party
+from tests.integration.call_engine.helpers import CUT_SHORT, E164, Engine, one_party
 from tests.people import enroll, new_contact, rows, value
 from tests.tasks import add_world, numbers
 
@@ -90,16 +90,7 @@ async def test_what_is_no_refusal_keeps_nobody_away(
     assert await value(database, CALLS) == 2
 
 
-@pytest.mark.parametrize(
-    ("status", "job"),
-    [
-        (TaskStatus.TERMINATED, JobStatus.CANCELLED),
-        (TaskStatus.CANCELLED, JobStatus.CANCELLED),
-        (TaskStatus.FAILED, JobStatus.FAILED),
-        (TaskStatus.SUCCEEDED_ERROR, JobStatus.SUCCEEDED),
-        (None, JobStatus.SUCCEEDED),
-    ],
-)
+@pytest.mark.parametrize(("status", "job"), CUT_SHORT)
 async def test_a_refusal_holds_however_the_call_ended(
     status: TaskStatus | None, job: JobStatus, engine: Engine, database: Database
 ) -> None:

@@ -10,7 +10,7 @@ from app.repositories.database import Database
 from app.services.calls.ending import Over, end_calls
 from tests.calls import REACHED, ScriptedDialer, ended
 from tests.cases import make_case, party
-from tests.integration.call_engine.helpers import Engine
+from tests.integration.call_engine.helpers import CUT_SHORT, Engine
 from tests.people import rows, value
 from tests.tasks import add_numbers, add_task, add_world, numbers, phones
 
@@ -50,16 +50,7 @@ async def test_nobody_calls_while_a_talk_is_unread(
     assert len(dialer.dials) == (1 if is_refusal else 2)
 
 
-@pytest.mark.parametrize(
-    ("status", "job"),
-    [
-        (TaskStatus.TERMINATED, JobStatus.CANCELLED),
-        (TaskStatus.CANCELLED, JobStatus.CANCELLED),
-        (TaskStatus.FAILED, JobStatus.FAILED),
-        (TaskStatus.SUCCEEDED_ERROR, JobStatus.SUCCEEDED),
-        (None, JobStatus.SUCCEEDED),
-    ],
-)
+@pytest.mark.parametrize(("status", "job"), CUT_SHORT)
 @pytest.mark.parametrize("is_cancelled", [True, False])
 async def test_a_refusal_holds_however_the_call_ended(
     status: TaskStatus | None, job: JobStatus, is_cancelled: bool, engine: Engine, database: Database
