@@ -34,6 +34,7 @@ if "tests" not in sys.modules:  # pytest begins here: modules that tests share s
     pytest.register_assert_rewrite("tests")
 from tests.lacking import pytest_runtest_makereport
 from tests.promises import pytest_terminal_summary
+from tests.running import client_of
 from tests.servers import found_servers
 
 __all__ = ["pytest_runtest_makereport", "pytest_terminal_summary"]
@@ -229,8 +230,7 @@ async def app(settings: Settings, clock: ManualClock) -> AsyncIterator[FastAPI]:
 @pytest.fixture
 async def client(app: FastAPI) -> AsyncIterator[httpx2.AsyncClient]:
     """A client that speaks to the service in this process, from the loopback address."""
-    transport = httpx2.ASGITransport(app=app, raise_app_exceptions=False, client=("127.0.0.1", 50000))
-    async with httpx2.AsyncClient(transport=transport, base_url="http://localhost") as opened:
+    async with client_of(app) as opened:
         yield opened
 
 

@@ -1,8 +1,12 @@
 """Steps that many tests begin with, through the API as a user would take them."""
 
+from datetime import datetime
 from typing import Any
 
 import httpx2
+
+from app.repositories.database import Database
+from tests.people import value
 
 
 async def add_contact(client: httpx2.AsyncClient, **fields: Any) -> int:
@@ -39,3 +43,9 @@ async def add_script(
     assert answer.status_code == 201, answer.text
     script_id: int = answer.json()["id"]
     return script_id
+
+
+async def rearm_at(database: Database, config_id: int) -> datetime | None:
+    """Return from when on the people of a config are looked at once more, if they are."""
+    found: datetime | None = await value(database, "SELECT rearm_at FROM follow_up_config WHERE id = $1", config_id)
+    return found

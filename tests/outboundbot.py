@@ -34,6 +34,8 @@ class Fault:
     headers: Mapping[str, str] = field(default_factory=dict)
     seconds: float = 0.0
     """How long it waits before it answers, or in the middle of half an answer."""
+    wait_for: asyncio.Event | None = None
+    """What it waits for first."""
     is_cut: bool = False
     """The connection is closed; after half an answer if there is a body."""
     is_late: bool = False
@@ -186,6 +188,8 @@ class OutboundBot:
         return web.json_response({"RequestId": "r", "HttpStatusCode": 200, **answer})
 
     async def _failed(self, request: web.Request, fault: Fault) -> web.StreamResponse:
+        if fault.wait_for is not None:
+            await fault.wait_for.wait()
         if fault.body is None or not fault.is_cut:
             await asyncio.sleep(fault.seconds)
         if not fault.is_cut:

@@ -102,6 +102,12 @@ async def value(database: Database, statement: str, *arguments: Any) -> Any:
         return await connection.fetchval(statement, *arguments)
 
 
+async def execute(database: Database, statement: str, *arguments: Any) -> None:
+    """Run a statement that returns nothing."""
+    async with database.transaction() as connection:
+        await connection.execute(statement, *arguments)
+
+
 async def everything(database: Database) -> str:
     """Every row of every table as one text."""
     tables = await rows(

@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
-from tests.faults.gateway import OK, Reply, _read, _until_set_or_gone
+from tests.faults.gateway import OK, Reply, read, until_set_or_gone, write
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +52,7 @@ class Receiver:
             writer.close()
 
     async def _serve_one(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
-        found = await _read(reader)
+        found = await read(reader)
         request = Request(found.target, found.headers, found.body)
         self.requests.append(request)
         self.in_flight += 1
@@ -60,18 +60,10 @@ class Receiver:
         try:
             reply = self.answer(request) if self.answer else self.script.popleft() if self.script else self.default
             if reply.wait_for is not None:
-                await _until_set_or_gone(reply.wait_for, reader)
+                await until_set_or_gone(reply.wait_for, reader)
         finally:
             self.in_flight -= 1
-        if reply.raw is not None:
-            writer.write(reply.raw)
-            await writer.drain()
-            return False
-        headers = "".join(f"{name}: {value}\r\n" for name, value in reply.headers.items())
-        head = f"HTTP/1.1 {reply.status} Answer\r\n{headers}Content-Length: {len(reply.body)}\r\n\r\n"
-        writer.write(head.encode() + reply.body)
-        await writer.drain()
-        return True
+        return await write(writer, reply)
 
 
 @asynccontextmanager

@@ -11,7 +11,14 @@ from app.repositories.database import Database
 from tests.agent import AGENT, add_account, add_group, add_line, post
 from tests.people import rows
 
-ALL_DAY = [{"week": day, "times": [{"begin_time": "0:00", "end_time": "24:00"}]} for day in range(7)]
+
+def every_day(*times: tuple[str, str]) -> list[dict[str, Any]]:
+    """Return hours that are the same on every day of the week."""
+    ranges = [{"begin_time": begin, "end_time": end} for begin, end in times]
+    return [{"week": day, "times": ranges} for day in range(7)]
+
+
+ALL_DAY = every_day(("0:00", "24:00"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,9 +115,7 @@ async def numbers(database: Database, task_id: int) -> list[dict[str, Any]]:
 
 async def add_hours(client: httpx2.AsyncClient, world: World, *times: tuple[str, str], **fields: Any) -> int:
     """Make a group of hours that are the same on every day; returns its id."""
-    ranges = [{"begin_time": begin, "end_time": end} for begin, end in times]
-    content = [{"week": day, "times": ranges} for day in range(7)]
-    made = await post(client, f"/{world.account}/dial-time-group", content=content, **fields)
+    made = await post(client, f"/{world.account}/dial-time-group", content=every_day(*times), **fields)
     return int(made["id"])
 
 

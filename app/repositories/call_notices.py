@@ -22,15 +22,19 @@ _ADD_AFTER_TALKS = """
     WHERE c.id = ANY($2::bigint[]) AND t.call_notify_url IS NOT NULL AND (c.number_status <> 0 OR c.is_counted)
     ON CONFLICT (call_id) DO NOTHING
 """
-# One look into the index for each task that has any, however many notices a dead receiver has piled up.
-_WAITING = """
-    WITH RECURSIVE waiting AS (
+TASKS_WITH_NOTICES = """
+    waiting AS (
         (SELECT task_id FROM call_notice WHERE status = 'pending' ORDER BY task_id LIMIT 1)
         UNION ALL
         SELECT (SELECT n.task_id FROM call_notice n
                 WHERE n.status = 'pending' AND n.task_id > w.task_id ORDER BY n.task_id LIMIT 1)
         FROM waiting w WHERE w.task_id IS NOT NULL
     )
+"""
+"""For ``WITH RECURSIVE``: ``waiting(task_id)``, the tasks that have any, and a null at its end. One look into the index
+for each of them, however many notices a dead receiver has piled up."""
+_WAITING = f"""
+    WITH RECURSIVE {TASKS_WITH_NOTICES}
     SELECT t.id AS task_id, t.call_notify_url AS url, t.account_id, a.notify_secret AS secret
     FROM waiting w
     JOIN call_task t ON t.id = w.task_id

@@ -6,19 +6,15 @@ from typing import NamedTuple
 
 import asyncpg
 
+from app.repositories.call_notices import TASKS_WITH_NOTICES
+
 # Each is the head of an index, or a sum over a table that is kept short or bounded by the number of lines. The time is
 # bounded where an index's head is a graveyard of entries that an old snapshot keeps alive: figures are worth no more.
 _BOUND = "SET LOCAL statement_timeout = '1s'"
 # What waits is counted no further than a rule needs it.
 MOST_COUNTED = 10_000
 _FIGURES = f"""
-    WITH RECURSIVE told AS (
-        (SELECT task_id FROM call_notice WHERE status = 'pending' ORDER BY task_id LIMIT 1)
-        UNION ALL
-        SELECT (SELECT n.task_id FROM call_notice n
-                WHERE n.status = 'pending' AND n.task_id > t.task_id ORDER BY n.task_id LIMIT 1)
-        FROM told t WHERE t.task_id IS NOT NULL
-    )
+    WITH RECURSIVE {TASKS_WITH_NOTICES}
     SELECT (
         SELECT min(head.due_at) FROM bot b CROSS JOIN LATERAL (
             SELECT e.due_at FROM follow_up_enrollment e
@@ -29,9 +25,9 @@ _FIGURES = f"""
     ) AS oldest_poll, (
         SELECT o.due_at FROM outbox_event o WHERE o.status = 'pending' ORDER BY o.due_at LIMIT 1
     ) AS oldest_event, (
-        SELECT min(head.due_at) FROM told t CROSS JOIN LATERAL (
+        SELECT min(head.due_at) FROM waiting w CROSS JOIN LATERAL (
             SELECT n.due_at FROM call_notice n
-            WHERE n.status = 'pending' AND n.task_id = t.task_id ORDER BY n.due_at, n.id LIMIT 1
+            WHERE n.status = 'pending' AND n.task_id = w.task_id ORDER BY n.due_at, n.id LIMIT 1
         ) AS head
     ) AS oldest_notice, (
         SELECT count(*) FROM (SELECT FROM outbox_event WHERE status = 'pending' LIMIT {MOST_COUNTED}) AS o

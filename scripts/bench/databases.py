@@ -47,3 +47,12 @@ def _server() -> Iterator[str]:
             yield plain_dsn(server.start())
         finally:
             server.stop()
+
+
+async def results(url: str, statement: str) -> dict[str, tuple[object, ...]]:
+    """Return what stands in the tables by their names, to compare the two sides; ``statement``: a row for each."""
+    connection = await asyncpg.connect(url)
+    try:
+        return {row[0]: tuple(row)[1:] for row in await connection.fetch(statement)}
+    finally:
+        await connection.close()

@@ -102,8 +102,9 @@ class Soak:
 
     def said(self) -> str:
         """Return all that it wrote."""
-        self._log.seek(0)
-        return self._log.read().decode("utf-8", "replace")
+        # Not by a seek: the process writes where this file stands, and would go over its own beginning.
+        file = self._log.fileno()
+        return os.pread(file, os.fstat(file).st_size, 0).decode("utf-8", "replace")
 
     def lines(self, level: str) -> list[str]:
         """Return the lines of its log of one level."""

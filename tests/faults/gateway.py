@@ -73,7 +73,9 @@ class Arrival:
 
 
 @dataclass(frozen=True, slots=True)
-class _Request:
+class Request:
+    """A request as it came."""
+
     method: str
     target: str
     headers: dict[str, str]
@@ -158,29 +160,19 @@ class Gateway:
             self._writers.discard(writer)
 
     async def _serve_one(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
-        request = await _read(reader)
+        request = await read(reader)
         self.in_flight += 1
         self.most_in_flight = max(self.most_in_flight, self.in_flight)
         try:
             reply = self._reply_to(request)
             await asyncio.sleep(reply.delay)
             if reply.wait_for is not None:
-                await _until_set_or_gone(reply.wait_for, reader)
+                await until_set_or_gone(reply.wait_for, reader)
         finally:
             self.in_flight -= 1
-        if reply.raw is not None:
-            writer.write(reply.raw)
-            await writer.drain()
-            return False
-        headers = "".join(f"{name}: {value}\r\n" for name, value in reply.headers.items())
-        writer.write(
-            f"HTTP/1.1 {reply.status} Answer\r\n{headers}Content-Length: {len(reply.body)}\r\n\r\n".encode()
-            + reply.body
-        )
-        await writer.drain()
-        return True
+        return await write(writer, reply)
 
-    def _reply_to(self, request: _Request) -> Reply:
+    def _reply_to(self, request: Request) -> Reply:
         if not self._is_signed(request):
             self.bad_signatures += 1
             return Reply(401)
@@ -203,7 +195,7 @@ class Gateway:
             return own.popleft()
         return self.script.popleft() if self.script else self.default
 
-    def _is_signed(self, request: _Request) -> bool:
+    def _is_signed(self, request: Request) -> bool:
         """Check by the library where the machine's clock is used, else by the test's clock."""
         try:
             if self._clock is None:
@@ -217,16 +209,29 @@ class Gateway:
             return False
 
 
-async def _read(reader: asyncio.StreamReader) -> _Request:
+async def read(reader: asyncio.StreamReader) -> Request:
+    """Read one request."""
     head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
     first, *lines = head.rstrip().split("\r\n")
     method, target, _version = first.split(" ")
     headers = {name.strip().lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
     body = await reader.readexactly(int(headers.get("content-length", "0")))
-    return _Request(method, target, headers, body)
+    return Request(method, target, headers, body)
 
 
-async def _until_set_or_gone(event: asyncio.Event, reader: asyncio.StreamReader) -> None:
+async def write(writer: asyncio.StreamWriter, reply: Reply) -> bool:
+    """Answer one request; tells whether the connection lives on."""
+    if reply.raw is None:
+        headers = "".join(f"{name}: {value}\r\n" for name, value in reply.headers.items())
+        head = f"HTTP/1.1 {reply.status} Answer\r\n{headers}Content-Length: {len(reply.body)}\r\n\r\n"
+        writer.write(head.encode() + reply.body)
+    else:
+        writer.write(reply.raw)
+    await writer.drain()
+    return reply.raw is None
+
+
+async def until_set_or_gone(event: asyncio.Event, reader: asyncio.StreamReader) -> None:
     """Wait for the event, or until the other side has had enough."""
     waits = [asyncio.create_task(event.wait()), asyncio.create_task(reader.read(1))]
     try:

@@ -16,12 +16,16 @@ from pydantic import SecretStr
 
 from app.config import Settings
 from app.main import create_app
-from app.repositories.database import plain_dsn
+from app.repositories import migrations
+from app.repositories.database import Database, plain_dsn
+from tests.running import running
 
 ROOT = Path(__file__).parents[2]
 PATIENCE = 300.0
 """Seconds after which something that must happen counts as not happening; far more than it takes."""
 LEASE = "10"
+SENT = "SELECT count(*) FROM follow_up_record WHERE status = 'sent'"
+SETTLED = "SELECT count(*) FROM follow_up_record WHERE status IN ('sent', 'unknown')"
 
 
 class Service:
@@ -43,8 +47,9 @@ class Service:
     @property
     def log(self) -> str:
         """What the service said so far."""
-        self._log.seek(0)
-        return self._log.read().decode(errors="replace")
+        # Not by a seek: the process writes where this file stands, and would go over its own beginning.
+        file = self._log.fileno()
+        return os.pread(file, os.fstat(file).st_size, 0).decode(errors="replace")
 
     async def start(self) -> None:
         """Start, and wait until it is ready."""
@@ -90,6 +95,11 @@ class Service:
         async with asyncio.timeout(PATIENCE):
             return await self._process.wait()
 
+    async def several_looks(self, loop: str = "dispatch") -> None:
+        """Wait until a loop of its scheduler came round several times over."""
+        async with httpx2.AsyncClient(base_url=self.url) as client:
+            await several_looks(client, loop)
+
     async def close(self) -> None:
         """End it if it still runs."""
         if not self.has_ended:
@@ -126,6 +136,32 @@ async def eventually_equal(connection: asyncpg.Connection, statement: str, expec
         raise AssertionError(f"{statement} stayed at {found}, not {expected}") from None
 
 
+async def several_looks(client: httpx2.AsyncClient, loop: str = "dispatch") -> None:
+    """Wait until a loop of the service's scheduler came round several times over."""
+    name = f'huiyin_loop_duration_seconds_count{{loop="{loop}"}} '
+
+    async def looks() -> float:
+        lines = (await client.get("/metrics")).text.splitlines()
+        return next((float(line.removeprefix(name)) for line in lines if line.startswith(name)), 0.0)
+
+    before = await looks()
+    async with asyncio.timeout(PATIENCE):
+        while await looks() < before + 3:  # noqa: ASYNC110 - a pass sets no event
+            await asyncio.sleep(0.05)
+
+
+async def migrated(url: str) -> None:
+    """Bring a database up, compare it with the models, take it down and bring it up again."""
+    database = Database(url, pool_size=2)
+    try:
+        await migrations.upgrade(database)
+        await migrations.check(database)
+        await migrations.downgrade(database, "base")
+        await migrations.upgrade(database)
+    finally:
+        await database.close()
+
+
 @asynccontextmanager
 async def connected(database_url: str) -> AsyncIterator[asyncpg.Connection]:
     """Lend a connection."""
@@ -134,6 +170,14 @@ async def connected(database_url: str) -> AsyncIterator[asyncpg.Connection]:
         yield connection
     finally:
         await connection.close()
+
+
+@asynccontextmanager
+async def running_api(database_url: str) -> AsyncIterator[httpx2.AsyncClient]:
+    """Lend a client of a service in this process that does nothing by itself."""
+    app = create_app(Settings(database_url=SecretStr(database_url), jobs=False, demo=False, pool_size=2))
+    async with running(app, raises=True) as client:
+        yield client
 
 
 async def enroll_people(database_url: str, count: int) -> None:
@@ -145,12 +189,7 @@ async def enroll_people(database_url: str, count: int) -> None:
             " FROM generate_series(1, $1::int) AS n",
             count,
         )
-        app = create_app(Settings(database_url=SecretStr(database_url), jobs=False, demo=False, pool_size=2))
-        transport = httpx2.ASGITransport(app=app, client=("127.0.0.1", 50000))
-        async with (
-            app.router.lifespan_context(app),
-            httpx2.AsyncClient(transport=transport, base_url="http://localhost") as client,
-        ):
+        async with running_api(database_url) as client:
             config = await client.post("/api/followup-configs", json={"name": "测试", "is_active": True})
             assert config.status_code == 201, config.text
             script = {"config_id": config.json()["id"], "day_number": 1, "content": "第一天", "interval_hours": 24}

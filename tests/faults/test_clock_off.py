@@ -1,6 +1,5 @@
 """A replica whose clock is wrong, from its start or from one moment to the next: it sends nothing until it is right."""
 
-import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
@@ -13,11 +12,10 @@ from pydantic import SecretStr
 from app.clock import SystemClock
 from app.config import Settings
 from app.main import create_app
-from tests.faults.service import PATIENCE, connected, enroll_people, eventually_equal, make_due
+from tests.faults.service import SENT, connected, enroll_people, eventually_equal, make_due, several_looks
+from tests.running import running
 
 PEOPLE = 5
-SENT = "SELECT count(*) FROM follow_up_record WHERE status = 'sent'"
-LOOKS = 'huiyin_loop_duration_seconds_count{loop="dispatch"} '
 
 
 class WrongClock(SystemClock):
@@ -39,23 +37,8 @@ def service(database_url: str, clock: SystemClock) -> FastAPI:
 @asynccontextmanager
 async def replica(database_url: str, clock: SystemClock) -> AsyncIterator[httpx2.AsyncClient]:
     app = service(database_url, clock)
-    transport = httpx2.ASGITransport(app=app, client=("127.0.0.1", 50000))
-    async with (
-        app.router.lifespan_context(app),
-        httpx2.AsyncClient(transport=transport, base_url="http://localhost") as client,
-    ):
+    async with running(app, raises=True) as client:
         yield client
-
-
-async def several_looks(client: httpx2.AsyncClient) -> None:
-    async def looks() -> float:
-        lines = (await client.get("/metrics")).text.splitlines()
-        return next((float(line.removeprefix(LOOKS)) for line in lines if line.startswith(LOOKS)), 0.0)
-
-    before = await looks()
-    async with asyncio.timeout(PATIENCE):
-        while await looks() < before + 3:  # noqa: ASYNC110 - a pass sets no event
-            await asyncio.sleep(0.05)
 
 
 async def held(client: httpx2.AsyncClient) -> str | None:

@@ -17,11 +17,12 @@ from sqlalchemy.exc import DBAPIError
 from app.gateways.embedded_postgres import EmbeddedPostgres
 from app.repositories.database import Database, plain_dsn
 from app.services.calls.placing import CHUNK
-from tests.faults import test_calls as calls
+from tests.faults import calls
 from tests.faults.gateway import SECRET, Reply, running_gateway
 from tests.faults.service import (
     PATIENCE,
     ROOT,
+    SETTLED,
     connected,
     enroll_people,
     eventually,
@@ -33,7 +34,6 @@ from tests.faults.service import (
 from tests.outboundbot import OutboundBot
 
 PEOPLE = 400
-SETTLED = "SELECT count(*) FROM follow_up_record WHERE status IN ('sent', 'unknown')"
 CUT = (
     "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity"
     " WHERE datname = current_database() AND pid <> pg_backend_pid()"

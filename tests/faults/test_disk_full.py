@@ -1,7 +1,7 @@
 """The disk of PostgreSQL fills up under the service, and one of its own is full or read-only when it starts."""
 
 import secrets
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -16,6 +16,7 @@ from tests.e2e import test_run as run
 from tests.faults.gateway import SECRET, Reply, running_gateway
 from tests.faults.service import (
     PATIENCE,
+    SETTLED,
     connected,
     enroll_people,
     eventually,
@@ -24,22 +25,15 @@ from tests.faults.service import (
     running_service,
     use_gateway,
 )
-from tests.servers import found_servers, free_port, make_cluster, open_folder, serving
+from tests.servers import found_servers, free_port, make_cluster, serving
 
 pytestmark = pytest.mark.skipif(
     not may_mount(), reason="NO FULL DISK WAS TRIED: a disk that can be filled has to be mounted"
 )
 
 PEOPLE = 200
-SETTLED = "SELECT count(*) FROM follow_up_record WHERE status IN ('sent', 'unknown')"
 SMALL_LOG = ("max_wal_size=32MB", "min_wal_size=32MB", "wal_recycle=off", "autovacuum=off")
 """So that the disk is full of what is kept, and the log of the server finds room in the file that it has."""
-
-
-@pytest.fixture
-def room() -> Iterator[Path]:
-    with open_folder() as folder:
-        yield folder
 
 
 @asynccontextmanager

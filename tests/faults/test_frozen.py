@@ -1,8 +1,7 @@
 """A replica that stands still (SIGSTOP, a paused machine) until others took its work over, and then wakes up."""
 
-from tests.faults import test_calls as calls
+from tests.faults import calls
 from tests.faults.service import connected, eventually, running_service
-from tests.faults.test_restore import several_looks
 from tests.outboundbot import OutboundBot
 
 
@@ -25,7 +24,7 @@ async def test_what_it_had_reserved_is_not_dialled_when_it_wakes_up(database_url
                 )
                 await calls.assert_nothing_is_left(connection, number)
                 frozen.thaw()
-                await several_looks(frozen, "rounds")
+                await frozen.several_looks("rounds")
         assert set(bot.rung.values()) == {1}, "a phone rang twice"
         assert len(bot.rung) == number
         assert set(bot.assigned.values()) == {1}

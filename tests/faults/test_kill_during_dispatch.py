@@ -9,6 +9,7 @@ import pytest
 from tests.faults.gateway import SECRET, Reply, running_gateway
 from tests.faults.service import (
     PATIENCE,
+    SETTLED,
     Service,
     connected,
     enroll_people,
@@ -21,7 +22,6 @@ from tests.faults.service import (
 
 PEOPLE = 1000
 KILLS = 3
-SETTLED = "SELECT count(*) FROM follow_up_record WHERE status IN ('sent', 'unknown')"
 RECORDS = "SELECT count(*) FROM follow_up_record"
 BY_STATUS = "SELECT status, array_agg(contact_id) AS people FROM follow_up_record GROUP BY status"
 

@@ -4,6 +4,7 @@ from contextlib import AsyncExitStack
 
 from tests.faults.gateway import SECRET, Reply, running_gateway
 from tests.faults.service import (
+    SETTLED,
     connected,
     enroll_people,
     eventually,
@@ -15,7 +16,6 @@ from tests.faults.service import (
 )
 
 PROCESSES = 4
-SETTLED = "SELECT count(*) FROM follow_up_record WHERE status IN ('sent', 'unknown')"
 POOL = "2"
 
 

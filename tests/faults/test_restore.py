@@ -5,7 +5,6 @@ import contextlib
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import asyncpg
@@ -14,25 +13,18 @@ import pytest
 
 from tests.faults.service import (
     ROOT,
-    Service,
+    SENT,
     connected,
     enroll_people,
     eventually,
     eventually_equal,
     make_due,
+    migrated,
     running_service,
 )
-from tests.faults.test_servers import migrated
-from tests.servers import Programs, Running, found_servers, open_folder, running_server
+from tests.servers import Programs, Running, found_servers, running_server
 
 PEOPLE = 5
-SENT = "SELECT count(*) FROM follow_up_record WHERE status = 'sent'"
-
-
-@pytest.fixture
-def room() -> Iterator[Path]:
-    with open_folder() as folder:
-        yield folder
 
 
 @pytest.fixture
@@ -60,22 +52,6 @@ async def release(url: str, *options: str) -> tuple[int, str]:
     return process.returncode or 0, said.decode()
 
 
-async def looks(service: Service, loop: str) -> float:
-    """Return how often a loop of the service came to its end."""
-    name = f'huiyin_loop_duration_seconds_count{{loop="{loop}"}} '
-    async with httpx2.AsyncClient(base_url=service.url) as client:
-        text = (await client.get("/metrics")).text
-    return next((float(line.removeprefix(name)) for line in text.splitlines() if line.startswith(name)), 0)
-
-
-async def several_looks(service: Service, loop: str = "dispatch") -> None:
-    """Wait until the scheduler had its chance to send, several times over."""
-    start = await looks(service, loop)
-    async with asyncio.timeout(120):
-        while await looks(service, loop) < start + 3:  # noqa: ASYNC110 - another process sets no event
-            await asyncio.sleep(0.1)
-
-
 async def test_nobody_is_written_to_twice_after_an_older_backup_is_restored(programs: Programs, room: Path) -> None:
     file = room / "backup.dump"
     with running_server(programs, room / "old") as server:
@@ -93,7 +69,7 @@ async def test_nobody_is_written_to_twice_after_an_older_backup_is_restored(prog
         async with running_service(server.url()) as service, connected(server.url()) as connection:
             assert await connection.fetchval(SENT) == 0, "the backup is older than the messages"
             await make_due(connection)
-            await several_looks(service)
+            await service.several_looks()
             assert await connection.fetchval(SENT) == 0
             async with httpx2.AsyncClient(base_url=service.url) as client:
                 ready = (await client.get("/readyz")).json()
@@ -104,11 +80,11 @@ async def test_nobody_is_written_to_twice_after_an_older_backup_is_restored(prog
                 assert (await client.post("/api/messages/inbound", json={"messages": [message]})).is_success
             code, said = await release(server.url())
             assert (code, f"{PEOPLE - 1} follow-ups" in said) == (1, True), said
-            await several_looks(service)
+            await service.several_looks()
             assert await connection.fetchval(SENT) == 0
             assert (await release(server.url(), "--yes"))[0] == 0
             await eventually_equal(connection, SENT, PEOPLE - 1)
-            await several_looks(service)
+            await service.several_looks()
             assert not await connection.fetchval("SELECT 1 FROM follow_up_record WHERE contact_id = $1", answered)
             assert await service.terminate() == 0
         async with running_service(server.url()) as service, connected(server.url()) as connection:
@@ -121,7 +97,7 @@ async def test_held_by_setting_until_it_is_taken_away(database_url: str) -> None
     async with connected(database_url) as connection:
         async with running_service(database_url, HOLD="true") as service:
             await make_due(connection)
-            await several_looks(service)
+            await service.several_looks()
             assert await connection.fetchval(SENT) == 0
             assert await service.terminate() == 0
         async with running_service(database_url) as service:

@@ -3,7 +3,6 @@
 import asyncio
 import shutil
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 
 import asyncpg
@@ -13,41 +12,20 @@ from sqlalchemy import text
 
 from app import upkeep
 from app.errors import StartupError
-from app.repositories import migrations
 from app.repositories.database import Database, plain_dsn
-from tests.faults.service import Service, connected, eventually_equal, running_service
+from tests.faults.service import SENT, Service, connected, eventually_equal, migrated, running_service
 from tests.helpers import add_contact, add_script, make_config
 from tests.servers import (
     PASSWORD,
     Programs,
     found_servers,
-    open_folder,
     running_pgbouncer,
     running_server,
     unprivileged,
 )
 
-SENT = "SELECT count(*) FROM follow_up_record WHERE status = 'sent'"
 HBA_TLS = "hostssl all all 127.0.0.1/32 scram-sha-256\n"
 PGBOUNCER = Path("/usr/sbin/pgbouncer")
-
-
-@pytest.fixture
-def room() -> Iterator[Path]:
-    with open_folder() as folder:
-        yield folder
-
-
-async def migrated(url: str) -> None:
-    """Bring a database up, compare it with the models, take it down and bring it up again."""
-    database = Database(url, pool_size=2)
-    try:
-        await migrations.upgrade(database)
-        await migrations.check(database)
-        await migrations.downgrade(database, "base")
-        await migrations.upgrade(database)
-    finally:
-        await database.close()
 
 
 async def follow_up_and_answer(service: Service, url: str, people: int = 1) -> None:

@@ -1,20 +1,24 @@
 """DATABASE_URL leads to a server that takes no writes: a standby, which becomes the primary while the service runs."""
 
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 
 import httpx2
-import pytest
 
 from tests.cases import CASES, party
-from tests.faults.service import PATIENCE, connected, enroll_people, eventually_equal, make_due, running_service
-from tests.faults.test_restore import several_looks
-from tests.faults.test_servers import migrated
-from tests.servers import found_servers, free_port, make_cluster, open_folder, serving, unprivileged
+from tests.faults.service import (
+    PATIENCE,
+    SENT,
+    connected,
+    enroll_people,
+    eventually_equal,
+    make_due,
+    migrated,
+    running_service,
+)
+from tests.servers import found_servers, free_port, make_cluster, serving, unprivileged
 
 PEOPLE = 20
-SENT = "SELECT count(*) FROM follow_up_record WHERE status = 'sent'"
 WRITES = [
     ("/api/followup-configs", {"name": "另一个"}),
     ("/api/messages/inbound", {"messages": [{"message_id": "m", "contact_id": 1, "fromId": 0, "content": "您好"}]}),
@@ -22,12 +26,6 @@ WRITES = [
     ("/api/chatbot/conversation/query", {"fromUserId": "u", "textMessage": "您好"}),
     ("/agent-api/user", {"name": "某人"}),
 ]
-
-
-@pytest.fixture
-def room() -> Iterator[Path]:
-    with open_folder() as folder:
-        yield folder
 
 
 async def test_a_standby_is_read_from_and_written_to_when_it_is_promoted(room: Path) -> None:
@@ -55,7 +53,7 @@ async def test_a_standby_is_read_from_and_written_to_when_it_is_promoted(room: P
                 answer = await client.post(path, json=body)
                 assert (answer.status_code, answer.headers["Retry-After"]) == (503, "2"), answer.text
                 assert "数据库暂时不可用" in answer.text
-            await several_looks(service)
+            await service.several_looks()
             assert await connection.fetchval(SENT) == 0
             assert await connection.fetchval("SELECT pg_promote()")
             await eventually_equal(connection, SENT, PEOPLE)

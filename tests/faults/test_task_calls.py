@@ -12,14 +12,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import asyncpg
-import httpx2
-from pydantic import SecretStr
 
-from app.config import Settings
-from app.main import create_app
 from app.repositories.database import Database
-from tests.faults.service import connected, eventually, eventually_equal, running_service
-from tests.faults.test_calls import ACTIVE, variables
+from tests.faults.calls import ACTIVE, variables
+from tests.faults.service import connected, eventually, eventually_equal, running_api, running_service
 from tests.outboundbot import OutboundBot
 from tests.tasks import add_numbers, add_task, add_world, phones, start
 
@@ -36,13 +32,8 @@ class Busiest:
 
 async def plan(database_url: str, count: int, slots: int = SLOTS) -> int:
     """Make a task with so many numbers, each dialled again once if nobody answers, and start it; returns its id."""
-    app = create_app(Settings(database_url=SecretStr(database_url), jobs=False, demo=False, pool_size=2))
-    transport = httpx2.ASGITransport(app=app, client=("127.0.0.1", 50000))
     database = Database(database_url, pool_size=2)
-    async with (
-        app.router.lifespan_context(app),
-        httpx2.AsyncClient(transport=transport, base_url="http://localhost") as client,
-    ):
+    async with running_api(database_url) as client:
         world = await add_world(client, call_line=slots)
     task = await add_task(
         database, world, redial_interval=1, redial_max_times=1, redial_statuses=[4], maximumcall=1000, end_action=2
@@ -79,6 +70,20 @@ async def nobody_answers(bot: OutboundBot, connection: asyncpg.Connection) -> As
         await asyncio.gather(task, return_exceptions=True)
 
 
+@asynccontextmanager
+async def planned(database_url: str, count: int) -> AsyncIterator[tuple[OutboundBot, asyncpg.Connection]]:
+    """Plan a task whose people never answer; lends the provider and a connection. No slot is ever used twice."""
+    async with (
+        OutboundBot(latency=0.05) as bot,
+        connected(database_url) as connection,
+        connected(database_url) as hurrying,
+        nobody_answers(bot, hurrying) as busiest,
+    ):
+        await plan(database_url, count)
+        yield bot, connection
+        assert 0 < busiest.calls <= SLOTS
+
+
 async def assert_all_is_told(connection: asyncpg.Connection, bot: OutboundBot, count: int) -> None:
     """Every number is done and says why; every ring has its row; no slot leaks; the end action was taken once."""
     await eventually_equal(connection, LEFT, 0)
@@ -112,38 +117,24 @@ async def test_one_of_two_replicas_is_killed_in_the_middle(database_url: str) ->
     count = 120
     moment = random.randrange(40, 100)  # noqa: S311 - no secret
     async with (
-        OutboundBot(latency=0.05) as bot,
-        connected(database_url) as connection,
-        connected(database_url) as hurrying,
-        nobody_answers(bot, hurrying) as busiest,
+        planned(database_url, count) as (bot, connection),
+        running_service(database_url, **variables(bot, CALL_CONCURRENCY="4")) as first,
+        running_service(database_url, **variables(bot, CALL_CONCURRENCY="4")),
     ):
-        await plan(database_url, count)
-        async with (
-            running_service(database_url, **variables(bot, CALL_CONCURRENCY="4")) as first,
-            running_service(database_url, **variables(bot, CALL_CONCURRENCY="4")),
-        ):
-            await eventually(lambda: len(bot.assigned) >= moment and bot.at_once > 0)
-            await first.kill()
-            assert len(bot.assigned) < 2 * count, "killed too late"
-            await assert_all_is_told(connection, bot, count)
-        assert busiest.calls <= SLOTS
+        await eventually(lambda: len(bot.assigned) >= moment and bot.at_once > 0)
+        await first.kill()
+        assert len(bot.assigned) < 2 * count, "killed too late"
+        await assert_all_is_told(connection, bot, count)
 
 
 async def test_every_replica_is_killed_once(database_url: str) -> None:
     """One after the other, so that nobody takes over at once: what was reserved is looked up, claims come back."""
     count = 80
     moments = [random.randrange(low, low + 20) for low in (20, 80)]  # noqa: S311 - no secret
-    async with (
-        OutboundBot(latency=0.05) as bot,
-        connected(database_url) as connection,
-        connected(database_url) as hurrying,
-        nobody_answers(bot, hurrying) as busiest,
-    ):
-        await plan(database_url, count)
+    async with planned(database_url, count) as (bot, connection):
         for moment in moments:
             async with running_service(database_url, **variables(bot, CALL_CONCURRENCY="1")) as service:
                 await eventually(lambda moment=moment: len(bot.assigned) >= moment and bot.at_once > 0)  # type: ignore[misc]
                 await service.kill()
         async with running_service(database_url, **variables(bot)):
             await assert_all_is_told(connection, bot, count)
-        assert busiest.calls <= SLOTS

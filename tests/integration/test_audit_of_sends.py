@@ -1,22 +1,16 @@
 """Every message to a person leaves an audit row: who, whom, by which rule, and which message."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import Any
 
-import httpx2
 import pytest
-from fastapi import FastAPI
 
-from app.clock import ManualClock
 from app.config import Settings
 from app.jobs.passes import BATCH, Passes
-from app.repositories.database import Database
 from app.services.context import Context
-from app.services.dispatch.dispatcher import Dispatcher
 from tests.faults import gateway as fake
-from tests.faults.gateway import SECRET, Gateway, Reply, running_gateway
+from tests.faults.gateway import SECRET, Reply
 from tests.gateway_world import World
 from tests.helpers import add_contact, add_script, make_config
 from tests.people import rows, value
@@ -29,25 +23,6 @@ WAIT = timedelta(seconds=30)
 @pytest.fixture
 def settings(settings: Settings) -> Settings:
     return settings.model_copy(update={"gateway_timeout_seconds": 0.5})
-
-
-@pytest.fixture
-async def gateway(clock: ManualClock) -> AsyncIterator[Gateway]:
-    async with running_gateway(SECRET, clock) as running:
-        yield running
-
-
-@pytest.fixture
-def context(app: FastAPI) -> Context:
-    found: Context = app.state.context
-    return found
-
-
-@pytest.fixture
-async def world(
-    client: httpx2.AsyncClient, context: Context, database: Database, clock: ManualClock, gateway: Gateway
-) -> World:
-    return World(client, Dispatcher(context, context.messenger), database, clock, gateway)
 
 
 @pytest.fixture

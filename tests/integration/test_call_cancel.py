@@ -19,6 +19,7 @@ from app.services.calls.caller import Caller
 from tests.calls import REACHED, ScriptedDialer, call, pass_time
 from tests.cases import OUTBOUND, add_call, make_case, party
 from tests.people import rows, value
+from tests.running import client_of
 
 PHONE = "13912349001"
 RINGS_OUT = "13912349011"
@@ -53,8 +54,7 @@ async def service(settings: Settings, clock: ManualClock, dialer: Deaf) -> Async
 
 @pytest.fixture
 async def scripted(service: FastAPI) -> AsyncIterator[httpx2.AsyncClient]:
-    transport = httpx2.ASGITransport(app=service, raise_app_exceptions=False, client=("127.0.0.1", 1))
-    async with httpx2.AsyncClient(transport=transport, base_url="http://localhost") as opened:
+    async with client_of(service) as opened:
         yield opened
 
 

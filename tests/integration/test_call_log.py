@@ -77,7 +77,9 @@ async def test_a_call_that_was_never_answered(
     nothing: tuple[list[Any] | None, ...] = (None, [])
     for conversations in nothing:
         await add_call(database, clock.now(), case_id="K", status="Failed", call_type='"', conversations=conversations)
-    for entry in await get(client, LOG, caseId="K"):
+    entries = await get(client, LOG, caseId="K")
+    assert len(entries) == 2
+    for entry in entries:
         assert (entry["conversations"], entry["recordUrl"], entry["callStatus"]) == ("[]", "", "Failed")
         assert entry["callType"] == '"'
 

@@ -22,6 +22,7 @@ from app.services.dispatch.dispatcher import Dispatcher
 from tests.chatbot import call, done, entry, history, say
 from tests.helpers import add_contact, add_script, make_config
 from tests.people import rows, value
+from tests.running import client_of
 
 
 @pytest.fixture(autouse=True)
@@ -36,8 +37,7 @@ async def another(settings: Settings, clock: ManualClock) -> AsyncIterator[httpx
     async with app.router.lifespan_context(app):
         await app.state.knowledge.close()
         app.state.knowledge = Knowledge(app.state.context.database, Matcher(CharEncoder()))
-        transport = httpx2.ASGITransport(app=app, raise_app_exceptions=False, client=("127.0.0.1", 50001))
-        async with httpx2.AsyncClient(transport=transport, base_url="http://localhost") as opened:
+        async with client_of(app) as opened:
             yield opened
         await app.state.knowledge.close()
 
@@ -182,6 +182,7 @@ async def test_a_question_and_its_answer_are_one_transaction(client: httpx2.Asyn
         database,
         "SELECT id, contact_id, ordinal, direction, xmin::text AS x FROM chat_message ORDER BY contact_id, ordinal",
     )
+    assert len(found) == 24
     for question, answer in zip(found[::2], found[1::2], strict=True):
         assert (question["direction"], answer["direction"]) == ("inbound", "outbound")
         assert answer["id"] > question["id"]

@@ -20,6 +20,7 @@ from app.routers.access import SIGNED
 from app.routers.chatbot.door import SignedRoute
 from tests.chatbot import SignedClient, call, done, entry, signature
 from tests.people import value
+from tests.running import client_of
 
 KEY = "a-key-of-this-test"
 
@@ -30,11 +31,6 @@ async def real_app(settings: Settings) -> Any:
     app = create_app(settings)
     async with app.router.lifespan_context(app):
         yield app
-
-
-def client_of(app: FastAPI, address: str = "127.0.0.1", host: str = "localhost") -> httpx2.AsyncClient:
-    transport = httpx2.ASGITransport(app=app, raise_app_exceptions=False, client=(address, 50000))
-    return httpx2.AsyncClient(transport=transport, base_url=f"http://{host}")
 
 
 async def make_bot(client: httpx2.AsyncClient, **headers: str) -> dict[str, Any]:
@@ -77,7 +73,7 @@ async def test_every_route_of_the_signed_door_asks_for_a_signature(real_app: Fas
 async def test_a_signature_from_another_machine(real_app: FastAPI) -> None:
     async with client_of(real_app) as home:
         bot = await make_bot(home)
-    async with client_of(real_app, "203.0.113.9", "bot.example.com") as client:
+    async with client_of(real_app, "203.0.113.9", "http://bot.example.com") as client:
         door = SignedClient(client, bot)
         assert (await door("GET", "/users"))["rc"] == 0
         assert (await door("GET", ""))["data"]["name"] == "小巴"

@@ -10,7 +10,6 @@ from typing import Any
 import asyncpg
 import httpx2
 import pytest
-from fastapi import FastAPI
 
 from app.clock import ManualClock
 from app.config import Settings
@@ -21,7 +20,7 @@ from app.services.context import Context
 from app.services.dispatch.dispatcher import Dispatcher
 from app.services.dispatch.leases import HAND_BACK_PAUSE
 from tests.helpers import add_contact, add_script, make_config
-from tests.people import rows, value
+from tests.people import execute, rows, value
 
 PEOPLE = 200
 MOMENT = timedelta(microseconds=1)
@@ -53,12 +52,6 @@ def settings(settings: Settings) -> Settings:
     return settings.model_copy(
         update={"dispatch_batch": 7, "gateway_concurrency": 7, "lease_seconds": int(LEASE.total_seconds())}
     )
-
-
-@pytest.fixture
-def context(app: FastAPI) -> Context:
-    found: Context = app.state.context
-    return found
 
 
 @pytest.fixture
@@ -219,6 +212,13 @@ async def test_what_a_dead_process_had_reserved_is_unknown_at_the_end_of_its_lea
     assert listed["total"] == 2
 
 
+async def come_in_late(client: httpx2.AsyncClient, database: Database, due_at: datetime) -> None:
+    """Enroll somebody who was due before those that a dispatcher is done with."""
+    late = await add_contact(client, position="测试")
+    await client.post("/api/followup-enrollments", json={"contact_ids": [late], "opening": False})
+    await execute(database, "UPDATE follow_up_enrollment SET due_at = $2 WHERE contact_id = $1", late, due_at)
+
+
 async def test_a_sweep_finds_who_came_in_below_the_watermark(
     client: httpx2.AsyncClient,
     context: Context,
@@ -231,12 +231,7 @@ async def test_a_sweep_finds_who_came_in_below_the_watermark(
     await enroll(client, database, clock, kind, 2)
     dispatcher = Dispatcher(context, messenger)
     await dispatcher.drain()
-    late = await add_contact(client, position="测试")
-    await client.post("/api/followup-enrollments", json={"contact_ids": [late], "opening": False})
-    async with database.transaction() as connection:
-        await connection.execute(
-            "UPDATE follow_up_enrollment SET due_at = $2 WHERE contact_id = $1", late, clock.now() - timedelta(hours=1)
-        )
+    await come_in_late(client, database, clock.now() - timedelta(hours=1))
     clock.advance(MOMENT)
     await dispatcher.sweep()
     await dispatcher.tick()
@@ -256,14 +251,7 @@ async def test_who_was_due_before_it_was_committed_is_found_by_the_next_tick(
     await enroll(client, database, clock, kind, 2)
     dispatcher = Dispatcher(context, messenger)
     await dispatcher.drain()
-    late = await add_contact(client, position="测试")
-    await client.post("/api/followup-enrollments", json={"contact_ids": [late], "opening": False})
-    async with database.transaction() as connection:
-        await connection.execute(
-            "UPDATE follow_up_enrollment SET due_at = $2 WHERE contact_id = $1",
-            late,
-            clock.now() - timedelta(seconds=1),
-        )
+    await come_in_late(client, database, clock.now() - timedelta(seconds=1))
     clock.advance(MOMENT)
     await dispatcher.tick()
     await dispatcher.idle()

@@ -36,7 +36,9 @@ SHOWN = {
 
 def fields_at_fault(response: httpx2.Response) -> list[str]:
     assert response.status_code == 422, response.text
-    return [".".join(str(part) for part in problem["loc"]) for problem in response.json()["detail"]]
+    found = [".".join(str(part) for part in problem["loc"]) for problem in response.json()["detail"]]
+    assert found, response.text
+    return found
 
 
 async def test_a_new_contact_is_shown_as_it_was_written(client: httpx2.AsyncClient) -> None:

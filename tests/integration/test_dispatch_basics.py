@@ -3,8 +3,6 @@
 from datetime import timedelta
 
 import httpx2
-import pytest
-from fastapi import FastAPI
 
 from app.clock import ManualClock
 from app.services.dispatch.dispatcher import Dispatcher
@@ -12,11 +10,6 @@ from tests.helpers import add_contact, add_script, make_config
 
 HOUR = timedelta(hours=1)
 MOMENT = timedelta(microseconds=1)
-
-
-@pytest.fixture
-def dispatcher(app: FastAPI) -> Dispatcher:
-    return Dispatcher(app.state.context, app.state.context.messenger)
 
 
 async def texts(client: httpx2.AsyncClient, contact_id: int) -> list[tuple[str, int | None, str]]:

@@ -21,6 +21,7 @@ from app.repositories.pool import PoolBusyError
 from app.routers import late
 from app.routers.database_errors import StorageFullError, meaning
 from app.routers.fixed_paths import FixedPaths
+from tests.running import running
 
 FAMILIES = [
     "/api/x",
@@ -81,11 +82,7 @@ async def broken(shared_settings: Settings) -> AsyncIterator[httpx2.AsyncClient]
         app.add_api_route(f"{family}/fail/{{how}}", fail)
         app.add_api_route(f"{family}/body", read, methods=["POST", "PUT"])
         app.add_api_route(f"{family}/body", read, methods=["PATCH"])
-    transport = httpx2.ASGITransport(app=app, raise_app_exceptions=True, client=("127.0.0.1", 1))
-    async with (
-        app.router.lifespan_context(app),
-        httpx2.AsyncClient(transport=transport, base_url="http://localhost") as client,
-    ):
+    async with running(app, raises=True) as client:
         yield client
 
 
@@ -280,10 +277,9 @@ async def test_signed_queries_stay_as_they_are(settings: Settings) -> None:
 
     app.mount("/api/v1/chatbot", look)
     app.mount("/elsewhere", look)
-    transport = httpx2.ASGITransport(app=app, client=("127.0.0.1", 1))
-    async with app.router.lifespan_context(app), httpx2.AsyncClient(transport=transport) as client:
-        await client.get("http://localhost/api/v1/chatbot/x/elsewhere?q=&a=1")
-        await client.get("http://localhost/elsewhere/x?q=&a=1")
+    async with running(app, raises=True) as client:
+        await client.get("/api/v1/chatbot/x/elsewhere?q=&a=1")
+        await client.get("/elsewhere/x?q=&a=1")
     assert seen == [b"q=&a=1", b"a=1"]
 
 
@@ -309,11 +305,7 @@ async def test_a_database_that_went_away(app: FastAPI, client: httpx2.AsyncClien
 async def test_all_connections_are_in_use(settings: Settings, path: str) -> None:
     """Who waits for one is told to come again after the pool's bound, and is answered when one is free."""
     app = create_app(settings.model_copy(update={"pool_size": 2, "pool_wait_seconds": 0.05}))
-    transport = httpx2.ASGITransport(app=app, raise_app_exceptions=True, client=("127.0.0.1", 1))
-    async with (
-        app.router.lifespan_context(app),
-        httpx2.AsyncClient(transport=transport, base_url="http://localhost") as client,
-    ):
+    async with running(app, raises=True) as client:
         database = app.state.context.database
         async with (
             database.connection(),

@@ -1,13 +1,11 @@
 """Events on their way to a bot's ``event_url``: which, signed, retried with growing pauses, given up at last."""
 
 import uuid
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx2
 import pytest
-from fastapi import FastAPI
 
 from app.clock import ManualClock
 from app.repositories.database import Database
@@ -15,7 +13,7 @@ from app.services.context import Context
 from app.services.dispatch.dispatcher import Dispatcher
 from app.services.outbox import LEASE, PAUSES, deliver_events
 from tests.faults import gateway as fake
-from tests.faults.gateway import SECRET, Gateway, Reply, running_gateway
+from tests.faults.gateway import SECRET, Gateway, Reply
 from tests.helpers import add_contact, add_script, make_config
 from tests.people import rows, value
 
@@ -25,19 +23,6 @@ MOMENT = timedelta(microseconds=1)
 @pytest.fixture
 def clock() -> ManualClock:
     return ManualClock(datetime.now(UTC).replace(microsecond=0))
-
-
-@pytest.fixture
-async def gateway(clock: ManualClock) -> AsyncIterator[Gateway]:
-    async with running_gateway(SECRET, clock) as running:
-        yield running
-        assert running.bad_signatures == 0
-
-
-@pytest.fixture
-def context(app: FastAPI) -> Context:
-    found: Context = app.state.context
-    return found
 
 
 @pytest.fixture

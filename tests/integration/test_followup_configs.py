@@ -11,6 +11,7 @@ from fastapi import FastAPI
 
 from app.clock import ManualClock
 from app.repositories.database import Database
+from tests.helpers import rearm_at
 
 NOW = "2026-03-05T10:30:00Z"
 CONFIGS = "/api/followup-configs"
@@ -31,11 +32,6 @@ async def add_script(client: httpx2.AsyncClient, config_id: int, **fields: Any) 
     assert answer.status_code == 201, answer.text
     created: dict[str, Any] = answer.json()
     return created
-
-
-async def rearmed(database: Database, config_id: int) -> object:
-    async with database.connection() as connection:
-        return await connection.fetchval("SELECT rearm_at FROM follow_up_config WHERE id = $1", config_id)
 
 
 async def test_scenario_1_of_the_seed_and_the_list_that_it_prints(client: httpx2.AsyncClient) -> None:
@@ -251,7 +247,7 @@ async def test_a_change_marks_the_config_for_people_who_stand_still_and_wakes_th
 ) -> None:
     context = app.state.context
     config = await create(client, is_active=False)
-    assert await rearmed(database, config["id"]) is None
+    assert await rearm_at(database, config["id"]) is None
     changes: list[tuple[dict[str, Any], bool]] = [
         ({"name": "新名"}, False),
         ({"is_active": True}, True),
@@ -262,21 +258,21 @@ async def test_a_change_marks_the_config_for_people_who_stand_still_and_wakes_th
         ({"is_active": False, "position": "后端"}, False),
     ]
     for change, marks in changes:
-        before = await rearmed(database, config["id"])
+        before = await rearm_at(database, config["id"])
         clock.advance(timedelta(seconds=1))
         context.wake.clear()
         assert (await client.put(f"{CONFIGS}/1", json=change)).status_code == 200
-        after = await rearmed(database, config["id"])
+        after = await rearm_at(database, config["id"])
         assert (after == clock.now()) is marks, change
         assert marks or after == before, change
         assert context.wake.is_set() or not marks
     clock.advance(timedelta(seconds=1))
     context.wake.clear()
     await client.delete(f"{CONFIGS}/1")
-    assert await rearmed(database, 1) == clock.now()
+    assert await rearm_at(database, 1) == clock.now()
     assert context.wake.is_set()
     active = await create(client)
-    assert await rearmed(database, active["id"]) == clock.now()
+    assert await rearm_at(database, active["id"]) == clock.now()
 
 
 async def test_copies_are_inactive_and_their_own(client: httpx2.AsyncClient) -> None:

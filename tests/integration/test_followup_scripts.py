@@ -9,6 +9,7 @@ from fastapi import FastAPI
 
 from app.clock import ManualClock
 from app.repositories.database import Database
+from tests.helpers import rearm_at
 
 NOW = "2026-03-05T10:30:00Z"
 CONFIGS = "/api/followup-configs"
@@ -30,11 +31,6 @@ async def config(client: httpx2.AsyncClient) -> int:
     assert answer.status_code == 201
     config_id: int = answer.json()["id"]
     return config_id
-
-
-async def rearmed(database: Database, config_id: int) -> object:
-    async with database.connection() as connection:
-        return await connection.fetchval("SELECT rearm_at FROM follow_up_config WHERE id = $1", config_id)
 
 
 @pytest.mark.usefixtures("config")
@@ -224,6 +220,6 @@ async def test_every_write_marks_the_config_and_wakes_the_engine(
         context.wake.clear()
         answer = await client.request(method, path, json=body)
         assert answer.status_code < 300, answer.text
-        now = {config_id for config_id in (config, other) if await rearmed(database, config_id) == clock.now()}
+        now = {config_id for config_id in (config, other) if await rearm_at(database, config_id) == clock.now()}
         assert now == marked, (method, body)
         assert context.wake.is_set()

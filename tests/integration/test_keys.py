@@ -22,6 +22,7 @@ from app.routers.access import Access, AccessMiddleware
 from app.services import keys
 from app.services.keys import BOUND_SECONDS, RENEW_SECONDS, RETRY_SECONDS, KeyRing
 from tests.conftest import START
+from tests.running import running
 
 PATHS = ("/api/contacts", "/api/chatbot/users", "/api/v1/mediation/cases", "/agent-api/user")
 
@@ -50,15 +51,11 @@ def carrying(key: str) -> dict[str, str]:
 
 @asynccontextmanager
 async def replica(
-    settings: Settings, seconds: Seconds, clock: ManualClock, client: str = "127.0.0.1"
+    settings: Settings, seconds: Seconds, clock: ManualClock, address: str = "127.0.0.1"
 ) -> AsyncIterator[httpx2.AsyncClient]:
     app = create_app(settings, clock=clock)
     app.state.keys._monotonic = seconds
-    transport = httpx2.ASGITransport(app=app, raise_app_exceptions=False, client=(client, 50000))
-    async with (
-        app.router.lifespan_context(app),
-        httpx2.AsyncClient(transport=transport, base_url="http://localhost") as opened,
-    ):
+    async with running(app, address=address) as opened:
         yield opened
 
 

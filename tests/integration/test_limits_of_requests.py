@@ -15,6 +15,7 @@ from app.config import Settings
 from app.main import create_app
 from app.routers.middleware.time_limit import TimeLimitMiddleware
 from app.routers.rate_limiter import MOST_CALLERS, RateLimiter
+from tests.running import running
 
 KEYS = (SecretStr("one"), SecretStr("two"))
 ONE = {"Authorization": "Bearer one"}
@@ -24,11 +25,7 @@ PAGE = "https://app.example.com"
 @asynccontextmanager
 async def serving(settings: Settings, **changes: Any) -> AsyncIterator[httpx2.AsyncClient]:
     app = create_app(settings.model_copy(update=changes))
-    transport = httpx2.ASGITransport(app=app, raise_app_exceptions=False, client=("127.0.0.1", 50000))
-    async with (
-        app.router.lifespan_context(app),
-        httpx2.AsyncClient(transport=transport, base_url="http://localhost") as client,
-    ):
+    async with running(app) as client:
         yield client
 
 

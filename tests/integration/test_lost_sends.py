@@ -1,22 +1,17 @@
 """Messages whose process died where no look comes upon them: by hand, or of a sequence that ended or stands still."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
 from typing import Any
 
-import httpx2
 import pytest
-from fastapi import FastAPI
 
-from app.clock import ManualClock
 from app.gateways.messenger import Channel, Delivery, Outcome
 from app.jobs.passes import Passes
-from app.repositories.database import Database
 from app.services.context import Context
 from app.services.dispatch.dispatcher import Dispatcher
 from app.services.sending import send_manual
-from tests.faults.gateway import SECRET, Gateway, running_gateway
+from tests.faults.gateway import SECRET
 from tests.gateway_world import World
 from tests.helpers import add_contact, add_script, make_config
 from tests.people import rows, value
@@ -40,24 +35,9 @@ class DyingMessenger:
 
 
 @pytest.fixture
-async def gateway(clock: ManualClock) -> AsyncIterator[Gateway]:
-    async with running_gateway(SECRET, clock) as running:
-        yield running
-
-
-@pytest.fixture
-def context(app: FastAPI) -> Context:
-    found: Context = app.state.context
-    return found
-
-
-@pytest.fixture
-async def world(
-    client: httpx2.AsyncClient, context: Context, database: Database, clock: ManualClock, gateway: Gateway
-) -> World:
-    made = World(client, Dispatcher(context, context.messenger), database, clock, gateway)
-    await made.deliver_by(url=gateway.url, secret=SECRET, event_url=gateway.event_url)
-    return made
+async def world(world: World) -> World:
+    await world.deliver_by(url=world.gateway.url, secret=SECRET, event_url=world.gateway.event_url)
+    return world
 
 
 @pytest.fixture

@@ -20,11 +20,6 @@ MOMENT = timedelta(microseconds=1)
 HOUR = timedelta(hours=1)
 
 
-@pytest.fixture
-def dispatcher(app: FastAPI) -> Dispatcher:
-    return Dispatcher(app.state.context, app.state.context.messenger)
-
-
 async def send(client: Client, contact_id: int, content: str = "您好", key: str | None = None) -> httpx2.Response:
     headers = {} if key is None else {"Idempotency-Key": key}
     return await client.post(SEND, json={"contact_id": contact_id, "content": content}, headers=headers)

@@ -21,6 +21,7 @@ from app.services import protection
 from app.services.inbound.receiving import known_contacts
 from app.services.transactions import in_transaction
 from tests.people import new_contact, rows, value
+from tests.running import running
 
 PHONE, OTHER_PHONE = "+8613800138000", "+8613900139000"
 LIST = "/api/do-not-contact"
@@ -203,11 +204,7 @@ async def test_everything_at_once_leaves_no_deadlock_behind(settings: Settings, 
     """Refusals, details, imports, lists and erasures of a few people who share two numbers, in random order."""
     chance = random.Random(20260305)  # noqa: S311 - the same order on every run
     app = create_app(settings.model_copy(update={"pool_size": 10}))
-    transport = httpx2.ASGITransport(app=app, client=("127.0.0.1", 1))
-    async with (
-        app.router.lifespan_context(app),
-        httpx2.AsyncClient(transport=transport, base_url="http://localhost", timeout=60) as client,
-    ):
+    async with running(app, raises=True) as client:
         ids = [(await new_contact(client, user_id=f"u{n}", phone=(PHONE, OTHER_PHONE)[n % 2]))["id"] for n in range(6)]
         answers = await asyncio.gather(*(_something(client, chance, ids, turn) for turn in range(120)))
         statuses = {answer.status_code for answer in answers}

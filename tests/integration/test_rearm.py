@@ -4,7 +4,6 @@ from datetime import datetime, timedelta
 
 import httpx2
 import pytest
-from fastapi import FastAPI
 
 from app.clock import ManualClock
 from app.repositories.database import Database
@@ -12,23 +11,12 @@ from app.services import rearm as service
 from app.services.context import Context
 from app.services.dispatch.dispatcher import Dispatcher
 from app.services.rearm import rearm
-from tests.helpers import add_contact, add_script, make_config
+from tests.helpers import add_contact, add_script, make_config, rearm_at
 from tests.people import rows, value
 
 Client = httpx2.AsyncClient
 HOUR = timedelta(hours=1)
 MOMENT = timedelta(microseconds=1)
-
-
-@pytest.fixture
-def context(app: FastAPI) -> Context:
-    found: Context = app.state.context
-    return found
-
-
-@pytest.fixture
-def dispatcher(context: Context) -> Dispatcher:
-    return Dispatcher(context, context.messenger)
 
 
 @pytest.fixture
@@ -56,10 +44,6 @@ async def standing(database: Database, contact_id: int) -> tuple[str, str | None
         database, "SELECT state, reason, due_at FROM follow_up_enrollment WHERE contact_id = $1", contact_id
     )
     return row["state"], row["reason"], row["due_at"]
-
-
-async def mark(database: Database, config_id: int) -> object:
-    return await value(database, "SELECT rearm_at FROM follow_up_config WHERE id = $1", config_id)
 
 
 async def switch(client: Client, config_id: int, *, is_active: bool) -> None:
@@ -97,12 +81,12 @@ async def test_two_rounds_and_then_no_more(
     )
     clock.advance(lease - MOMENT)
     assert await rearm(context, done) == 0, "a round is not repeated by whoever did it"
-    assert await mark(database, config) == changed_at
+    assert await rearm_at(database, config) == changed_at
     assert (await standing(database, late))[2] is None
     clock.advance(MOMENT)
     assert await rearm(context, done) == 1
     assert (await standing(database, late))[2] == clock.now()
-    assert await mark(database, config) is None
+    assert await rearm_at(database, config) is None
     assert done == {}
     assert await rearm(context, done) == 0
     await dispatcher.drain()
@@ -120,14 +104,14 @@ async def test_a_change_between_the_rounds_begins_two_new_ones(
     script = (await client.get(f"/api/followup-configs/{config}")).json()["scripts"][0]["id"]
     assert (await client.put(f"/api/followup-scripts/{script}", json={"interval_hours": 1})).status_code == 200
     changed_at = clock.now()
-    assert await mark(database, config) == changed_at
+    assert await rearm_at(database, config) == changed_at
     await rearm(context, done)
     clock.advance(lease / 2)
     await rearm(context, done)
-    assert await mark(database, config) == changed_at, "the second round counts from the last change"
+    assert await rearm_at(database, config) == changed_at, "the second round counts from the last change"
     clock.advance(lease / 2)
     await rearm(context, done)
-    assert await mark(database, config) is None
+    assert await rearm_at(database, config) is None
 
 
 async def test_a_shorter_interval_counts_at_once_and_a_longer_one_delays(

@@ -27,7 +27,7 @@ from app.services.live_calls import LiveCalls, Wanted
 from app.services.metrics import Metrics
 from tests.agent import add_account
 from tests.cases import add_call
-from tests.people import rows, value
+from tests.people import execute, rows, value
 from tests.task_records import add_config, add_record, add_task, end, said
 
 Client = httpx2.AsyncClient
@@ -58,11 +58,6 @@ def passes(app: FastAPI) -> Passes:
     context = app.state.context
     metrics: Metrics = app.state.metrics
     return Passes(context, Dispatcher(context, context.messenger), metrics.forgotten)
-
-
-async def run(database: Database, statement: str, *arguments: Any) -> None:
-    async with database.transaction() as connection:
-        await connection.execute(statement, *arguments)
 
 
 # --- recordings ----------------------------------------------------------------------------------------------
@@ -165,7 +160,7 @@ async def test_only_so_many_files_in_one_run(
 ) -> None:
     monkeypatch.setattr(rules, "RECORDING_BATCHES", 2)
     number = 3 * retention.BATCH
-    await run(
+    await execute(
         database,
         """
         INSERT INTO outbound_call (job_id, provider, instance_id, script_id, call_type, phone, is_automatic, created_at,
@@ -194,7 +189,7 @@ async def test_talks_go_and_what_they_led_to_stays(
     talked = said(clock.now(), "您好", "不要再打了", "好的", "再见")
     read, unread = [await add_record(database, task, clock.now(), conversations=talked) for _ in range(2)]
     await end(database, clock.now(), read, unread)
-    await run(
+    await execute(
         database,
         "UPDATE call_intention SET state = 'done', level = 4, tags = '[\"4A\"]', evidence = '[\"不要再打了\"]',"
         " problem = 'the model said 不要' WHERE call_id = $1",
@@ -213,7 +208,7 @@ async def test_talks_go_and_what_they_led_to_stays(
     answer = await client.get(f"/agent-api/user/u-1/task/{task}/record/{read['id']}")
     assert answer.status_code == 200, answer.text
     assert answer.json()["data"]["conversations"] == []
-    await run(database, "UPDATE call_intention SET state = 'done' WHERE call_id = $1", unread["id"])
+    await execute(database, "UPDATE call_intention SET state = 'done' WHERE call_id = $1", unread["id"])
     clock.advance(DAY)
     await passes.forget()
     assert await value(database, "SELECT count(*) FROM outbound_call WHERE conversations IS NOT NULL") == 0
@@ -227,12 +222,12 @@ async def test_bookkeeping_goes_but_not_what_is_still_to_be_told(
 ) -> None:
     await add_account(client)
     task, deleted = await add_task(database), await add_task(database)
-    await run(database, "UPDATE call_task SET deleted_at = $2 WHERE id = $1", deleted, clock.now())
-    await run(database, "UPDATE bot SET event_url = 'https://crm.example.com/events' WHERE id = 1")
+    await execute(database, "UPDATE call_task SET deleted_at = $2 WHERE id = $1", deleted, clock.now())
+    await execute(database, "UPDATE bot SET event_url = 'https://crm.example.com/events' WHERE id = 1")
     for kept_since, name in ((clock.now(), "old"), (clock.now() + DAY, "young")):
         for status in ("pending", "delivered", "dead"):
             for owner in (task, deleted):
-                await run(
+                await execute(
                     database,
                     "INSERT INTO call_notice (call_id, task_id, status, due_at, created_at, last_error)"
                     " SELECT coalesce(max(call_id), 0) + 1, $1, $2, $3, $3, $4 FROM call_notice",
@@ -242,7 +237,7 @@ async def test_bookkeeping_goes_but_not_what_is_still_to_be_told(
                     name,
                 )
             for bot in (1, 77):
-                await run(
+                await execute(
                     database,
                     "INSERT INTO outbox_event (bot_id, key, kind, payload, status, due_at, created_at, last_error)"
                     " VALUES ($1, gen_random_uuid(), 'replied', '{}', $2, $3, $3, $4)",
@@ -251,11 +246,11 @@ async def test_bookkeeping_goes_but_not_what_is_still_to_be_told(
                     kept_since,
                     name,
                 )
-        await run(
+        await execute(
             database, "INSERT INTO task_import (task_id, created_at, updated_at) VALUES ($1, $2, $2)", task, kept_since
         )
         call = await add_call(database, kept_since)
-        await run(database, "UPDATE call_event SET at = $2 WHERE call_id = $1", call["id"], kept_since)
+        await execute(database, "UPDATE call_event SET at = $2 WHERE call_id = $1", call["id"], kept_since)
     clock.advance(20 * DAY + timedelta(seconds=1))
     await passes.forget()
     told = "SELECT last_error AS name, status, {owner} AS owner FROM {table} ORDER BY id"
@@ -272,8 +267,8 @@ async def test_a_stream_from_before_what_is_gone_goes_on_with_what_is_left(
     app: FastAPI, database: Database, clock: ManualClock, passes: Passes
 ) -> None:
     old, young = await add_call(database, clock.now()), await add_call(database, clock.now(), phone="+8613900002222")
-    await run(database, "UPDATE call_event SET at = $2 WHERE call_id = $1", old["id"], clock.now() - 30 * DAY)
-    await run(database, "UPDATE call_event SET at = $2 WHERE call_id = $1", young["id"], clock.now())
+    await execute(database, "UPDATE call_event SET at = $2 WHERE call_id = $1", old["id"], clock.now() - 30 * DAY)
+    await execute(database, "UPDATE call_event SET at = $2 WHERE call_id = $1", young["id"], clock.now())
     await passes.forget()
     live: LiveCalls = app.state.live_calls
     changes: Sequence[asyncpg.Record] = ()

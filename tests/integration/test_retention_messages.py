@@ -24,7 +24,7 @@ from app.services.dispatch.dispatcher import Dispatcher
 from tests import chatbot
 from tests.helpers import add_contact, add_script, make_config
 from tests.live import PATIENCE, Stream, serving
-from tests.people import enroll, rows, say, send, value
+from tests.people import enroll, execute, rows, say, send, value
 
 Client = httpx2.AsyncClient
 Patch = pytest.MonkeyPatch
@@ -211,7 +211,7 @@ async def test_what_may_have_left_keeps_its_text_until_that_is_settled(
     states = ("sent", "failed", "not_sent", "unknown", "reserved")
     for status in states:
         await send(database, contact_id, "老话", clock.now(), status=status, error="gateway said 老话", reply="旧答")
-    await database_execute(database, "UPDATE follow_up_record SET replied_at = $1", clock.now() + 2 * DAY)
+    await execute(database, "UPDATE follow_up_record SET replied_at = $1", clock.now() + 2 * DAY)
     clock.advance((KEPT + 1) * DAY)
     await passes.forget()
     asked = "SELECT status, content, error, reply_content, got_reply FROM follow_up_record ORDER BY id"
@@ -220,16 +220,11 @@ async def test_what_may_have_left_keeps_its_text_until_that_is_settled(
         assert (row["content"], row["error"]) == (("老话", "gateway said 老话") if is_open else ("", None)), row
         assert (row["reply_content"], row["got_reply"]) == ("旧答", True), "an answer is as old as it is itself"
     clock.advance(2 * DAY)
-    await database_execute(database, "UPDATE follow_up_record SET status = 'sent' WHERE status = 'unknown'")
+    await execute(database, "UPDATE follow_up_record SET status = 'sent' WHERE status = 'unknown'")
     await passes.forget()
     kept = [row["status"] for row in await rows(database, asked) if row["content"] or row["reply_content"]]
     assert kept == ["reserved"]
     assert await value(database, "SELECT sum(delta) FROM follow_up_record_tally") == len(states)
-
-
-async def database_execute(database: Database, statement: str, *arguments: Any) -> None:
-    async with database.transaction() as connection:
-        await connection.execute(statement, *arguments)
 
 
 async def test_no_gap_where_somebody_holds_a_message(
@@ -252,7 +247,7 @@ async def test_no_gap_where_somebody_holds_a_message(
 
 async def fill(database: Database, clock: ManualClock, number: int) -> None:
     """Write a person's messages, a second apart, all of them too old."""
-    await database_execute(
+    await execute(
         database,
         """
         WITH person AS (
@@ -327,13 +322,13 @@ async def test_taking_a_send_back_leads_to_no_message_before_its_time(
     contact_id = await add_contact(client)
     by_hand = clock.now()
     await say(database, contact_id, "我手写的", by_hand, ordinal=1)
-    await database_execute(
+    await execute(
         database,
         "UPDATE contact SET message_count = 1, last_message_at = $2, last_sent_at = $2 WHERE id = $1",
         contact_id,
         by_hand,
     )
-    await database_execute(database, "UPDATE chat_message SET direction = 'outbound', service = 'agent'")
+    await execute(database, "UPDATE chat_message SET direction = 'outbound', service = 'agent'")
     earlier = await send(database, contact_id, "更早", by_hand - DAY)
     clock.advance((KEPT + 1) * DAY)
     record = await send(database, contact_id, "不知道", clock.now(), status="unknown")

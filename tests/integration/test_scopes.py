@@ -22,6 +22,7 @@ from app.routers.families import FamilyRouter
 from app.routers.guard import require_rules, walk
 from app.routers.scopes import RULES
 from app.services import keys
+from tests.running import running
 
 # Spelled out a second time, so that a line of the table cannot be changed by mistake: what sends, calls or lets either
 # happen, and what nobody can undo. docs/security.md names the same.
@@ -124,11 +125,7 @@ async def make_key(url: str, *scopes: Scope) -> str:
 @asynccontextmanager
 async def serving(settings: Settings) -> AsyncIterator[httpx2.AsyncClient]:
     app = create_app(settings)
-    transport = httpx2.ASGITransport(app=app, raise_app_exceptions=False, client=("203.0.113.9", 1))
-    async with (
-        app.router.lifespan_context(app),
-        httpx2.AsyncClient(transport=transport, base_url="http://api.example.com") as client,
-    ):
+    async with running(app, address="203.0.113.9", base_url="http://api.example.com") as client:
         yield client
 
 

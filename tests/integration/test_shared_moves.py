@@ -1,41 +1,15 @@
 """People of a batch who stand at the same step share what is sent once for all of them; each gets their own text."""
 
-from collections.abc import AsyncIterator
 from datetime import timedelta
 
-import httpx2
 import pytest
-from fastapi import FastAPI
 
-from app.clock import ManualClock
-from app.repositories.database import Database
-from app.services.context import Context
-from app.services.dispatch.dispatcher import Dispatcher
-from tests.faults.gateway import SECRET, Gateway, running_gateway
+from tests.faults.gateway import SECRET
 from tests.gateway_world import World
 from tests.helpers import add_contact, add_script, make_config
 from tests.people import rows
 
 MOMENT = timedelta(microseconds=1)
-
-
-@pytest.fixture
-async def gateway(clock: ManualClock) -> AsyncIterator[Gateway]:
-    async with running_gateway(SECRET, clock) as running:
-        yield running
-
-
-@pytest.fixture
-def context(app: FastAPI) -> Context:
-    found: Context = app.state.context
-    return found
-
-
-@pytest.fixture
-async def world(
-    client: httpx2.AsyncClient, context: Context, database: Database, clock: ManualClock, gateway: Gateway
-) -> World:
-    return World(client, Dispatcher(context, context.messenger), database, clock, gateway)
 
 
 @pytest.mark.parametrize("kind", ["webchat", "webhook"])

@@ -5,20 +5,16 @@ from collections.abc import AsyncIterator
 from datetime import timedelta
 
 import asyncpg
-import httpx2
 import pytest
-from fastapi import FastAPI
 
-from app.clock import ManualClock
 from app.config import Settings
-from app.repositories.database import Database
 from app.services.context import Context
 from app.services.dispatch.dispatcher import Dispatcher
 from app.services.dispatch.inboxes import INBOX_PAUSE
 from app.services.dispatch.leases import HAND_BACK_PAUSE
 from tests.conftest import START
 from tests.faults import gateway as fake
-from tests.faults.gateway import SECRET, Gateway, Reply, inbox, running_gateway
+from tests.faults.gateway import SECRET, Gateway, Reply, inbox
 from tests.gateway_world import World
 from tests.helpers import add_contact, add_script, make_config
 from tests.people import rows
@@ -35,26 +31,15 @@ def settings(settings: Settings) -> Settings:
 
 
 @pytest.fixture
-async def gateway(clock: ManualClock) -> AsyncIterator[Gateway]:
-    async with running_gateway(SECRET, clock) as running:
-        yield running
-        assert running.bad_signatures == 0
-        assert running.arrivals == [], "a web chat delivers nothing elsewhere"
+async def gateway(gateway: Gateway) -> AsyncIterator[Gateway]:
+    yield gateway
+    assert gateway.arrivals == [], "a web chat delivers nothing elsewhere"
 
 
 @pytest.fixture
-def context(app: FastAPI) -> Context:
-    found: Context = app.state.context
-    return found
-
-
-@pytest.fixture
-async def world(
-    client: httpx2.AsyncClient, context: Context, database: Database, clock: ManualClock, gateway: Gateway
-) -> World:
-    made = World(client, Dispatcher(context, context.messenger), database, clock, gateway)
-    await made.deliver_by(kind="webchat", inbox_url=gateway.inbox_url, secret=SECRET)
-    return made
+async def world(world: World) -> World:
+    await world.deliver_by(kind="webchat", inbox_url=world.gateway.inbox_url, secret=SECRET)
+    return world
 
 
 @pytest.fixture

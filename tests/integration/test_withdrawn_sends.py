@@ -1,24 +1,19 @@
 """Between the reservation of a message and its delivery: whoever answers or is protected then is not written to."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import timedelta
 from typing import Any
 
 import httpx2
 import pytest
-from fastapi import FastAPI
 
-from app.clock import ManualClock
 from app.gateways.circuit import FIRST_BATCH
 from app.repositories import dispatch as store
-from app.repositories.database import Database
-from app.services.context import Context
 from app.services.dispatch import webhook
-from app.services.dispatch.dispatcher import Dispatcher
 from app.services.dispatch.webhook import Reserved
 from tests.faults import gateway as fake
-from tests.faults.gateway import SECRET, Gateway, running_gateway
+from tests.faults.gateway import SECRET
 from tests.gateway_world import World
 from tests.helpers import add_contact, add_script, make_config
 from tests.people import rows, value
@@ -29,24 +24,9 @@ MOMENT = timedelta(microseconds=1)
 
 
 @pytest.fixture
-async def gateway(clock: ManualClock) -> AsyncIterator[Gateway]:
-    async with running_gateway(SECRET, clock) as running:
-        yield running
-
-
-@pytest.fixture
-def context(app: FastAPI) -> Context:
-    found: Context = app.state.context
-    return found
-
-
-@pytest.fixture
-async def world(
-    client: httpx2.AsyncClient, context: Context, database: Database, clock: ManualClock, gateway: Gateway
-) -> World:
-    made = World(client, Dispatcher(context, context.messenger), database, clock, gateway)
-    await made.deliver_by(url=gateway.url, secret=SECRET)
-    return made
+async def world(world: World) -> World:
+    await world.deliver_by(url=world.gateway.url, secret=SECRET)
+    return world
 
 
 @pytest.fixture

@@ -19,10 +19,12 @@ from app.routers import wrong_keys
 from app.routers.wrong_keys import AT_ONCE, MOST_ADDRESSES, SECONDS_EACH, WrongKeys
 from app.services import keys
 from tests.conftest import START
+from tests.running import client_of
 
 SHORT = "a-key-of-this-test"
 LONG = "f" * 64
 PATH = "/api/contacts"
+HOST = "http://api.example.com"
 MOST = int(AT_ONCE)
 
 
@@ -54,8 +56,7 @@ async def serving(settings: Settings, **changes: Any) -> AsyncIterator[FastAPI]:
 async def ask(
     app: FastAPI, key: str, address: str = "203.0.113.9", path: str = PATH, **headers: str
 ) -> httpx2.Response:
-    transport = httpx2.ASGITransport(app=app, raise_app_exceptions=False, client=(address, 1))
-    async with httpx2.AsyncClient(transport=transport, base_url="http://api.example.com") as client:
+    async with client_of(app, address, HOST) as client:
         return await client.get(path, headers={"X-API-Key": key, **headers})
 
 
@@ -92,13 +93,14 @@ async def test_a_script_that_was_not_told_of_a_new_key_shuts_nobody_out(settings
 
 
 async def test_many_keys_in_one_request_are_as_many_guesses(settings: Settings) -> None:
-    async with serving(settings, api_keys=(SecretStr(SHORT),)) as app:
-        transport = httpx2.ASGITransport(app=app, client=("203.0.113.9", 1))
-        async with httpx2.AsyncClient(transport=transport, base_url="http://api.example.com") as client:
-            headers = [("X-API-Key", f"guess-{turn}") for turn in range(100)]
-            answers = [await client.get(PATH, headers=[*headers[turn:], ("X-API-Key", SHORT)]) for turn in (0, 4, 8)]
-            assert [answer.status_code for answer in answers] == [401] * 3, "the right one behind them is not looked at"
-            assert (await client.get(PATH, headers={"X-API-Key": SHORT})).status_code == 429
+    async with (
+        serving(settings, api_keys=(SecretStr(SHORT),)) as app,
+        client_of(app, "203.0.113.9", HOST, raises=True) as client,
+    ):
+        headers = [("X-API-Key", f"guess-{turn}") for turn in range(100)]
+        answers = [await client.get(PATH, headers=[*headers[turn:], ("X-API-Key", SHORT)]) for turn in (0, 4, 8)]
+        assert [answer.status_code for answer in answers] == [401] * 3, "the right one behind them is not looked at"
+        assert (await client.get(PATH, headers={"X-API-Key": SHORT})).status_code == 429
 
 
 async def test_behind_a_declared_proxy_each_caller_is_counted(settings: Settings) -> None:
@@ -124,10 +126,8 @@ async def test_each_family_says_it_in_its_own_words(settings: Settings) -> None:
 
 
 async def test_without_keys_nobody_is_counted(settings: Settings) -> None:
-    async with serving(settings) as app:
-        transport = httpx2.ASGITransport(app=app, client=("127.0.0.1", 1))
-        async with httpx2.AsyncClient(transport=transport, base_url="http://localhost") as client:
-            found = {(await client.get(PATH, headers={"X-API-Key": str(turn)})).status_code for turn in range(50)}
+    async with serving(settings) as app, client_of(app, raises=True) as client:
+        found = {(await client.get(PATH, headers={"X-API-Key": str(turn)})).status_code for turn in range(50)}
     assert found == {200}
 
 

@@ -17,6 +17,7 @@ from zoneinfo import ZoneInfo
 
 from tests.faults.gateway import BROKEN, CLOSE, busy
 from tests.property.world import World, running_world
+from tests.tasks import every_day
 
 DEEP = os.environ.get("HUIYIN_TEST_DEEP") == "1"
 PEOPLE = 1000 if DEEP else 100
@@ -24,7 +25,7 @@ SEED = secrets.randbelow(2**32) if DEEP else 20260305
 START = datetime(2026, 3, 5, 2, 30, tzinfo=UTC)
 DAYS = 90
 ZONE = ZoneInfo("Asia/Shanghai")
-WINDOW = [{"week": day, "times": [{"begin_time": "9:00", "end_time": "21:00"}]} for day in range(7)]
+WINDOW = every_day(("9:00", "21:00"))
 FIRST_WAIT, GAP, CAP = timedelta(seconds=30), timedelta(seconds=60), 5
 STEPS = [
     timedelta(minutes=1),

@@ -21,6 +21,7 @@ from app.main import create_app
 from app.services.context import Context
 from app.services.dispatch.dispatcher import Dispatcher
 from tests.faults.gateway import SECRET, Gateway, running_gateway
+from tests.running import client_of
 
 Result = TypeVar("Result")
 _EVERYTHING = (
@@ -159,10 +160,7 @@ def running_world(database_url: str, folder: Path, start: datetime, **fields: An
             app = create_app(settings, clock=clock)
             await stack.enter_async_context(app.router.lifespan_context(app))
             gateway = await stack.enter_async_context(running_gateway(clock=clock))
-            transport = httpx2.ASGITransport(app=app, client=("127.0.0.1", 50000))
-            client = await stack.enter_async_context(
-                httpx2.AsyncClient(transport=transport, base_url="http://localhost")
-            )
+            client = await stack.enter_async_context(client_of(app, raises=True))
             world = World(runner, app, client, gateway, clock)
             await world.open_bot()
             async with world.context.database.connection() as connection:

@@ -80,12 +80,3 @@ async def fill(url: str, calls: int, *, some_are_over: bool) -> None:
         await connection.execute("VACUUM ANALYZE")
     finally:
         await connection.close()
-
-
-async def results(url: str) -> dict[str, tuple[object, ...]]:
-    """Return what stands in the tables, to compare the two sides."""
-    connection = await asyncpg.connect(url)
-    try:
-        return {row[0]: tuple(row)[1:] for row in await connection.fetch(RESULTS)}
-    finally:
-        await connection.close()

@@ -1,21 +1,19 @@
 """O1: 5,000 calls under way, a provider that answers after 50 ms; and how long a request for calls takes."""
 
 import asyncio
-import json
 import statistics
 import sys
 import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 
 import aiohttp
 import asyncpg
 
-from scripts.bench.calls.data import fill, results
-from scripts.bench.databases import fresh_database
+from scripts.bench.calls.data import RESULTS, fill
+from scripts.bench.databases import fresh_database, results
 from scripts.bench.dispatch.data import Postgres, own_postgres
 from scripts.bench.dispatch.drain import IS_FULL, Round, figures, rate
-from scripts.bench.dispatch.worker import ROOT, worker
+from scripts.bench.dispatch.worker import worker
+from scripts.bench.processes import counted, counting_server
 from scripts.bench.report import Row
 from scripts.bench.servers import our_server
 
@@ -32,7 +30,7 @@ REQUESTS = 400 if IS_FULL else 150
 
 async def polling() -> list[Row]:
     """O1: every call is asked about once, one in ten is over; then twenty seconds of it, and requests for calls."""
-    async with own_postgres() as postgres, provider() as port:
+    async with own_postgres() as postgres, counting_server("scripts.bench.calls.provider", str(DELAY)) as port:
         await fill(await postgres.make("calls"), CALLS, some_are_over=True)
         rows = [await _compare(postgres, port, concurrency) for concurrency in CONCURRENCIES]
         await fill(await postgres.make("ringing"), CALLS, some_are_over=False)
@@ -73,10 +71,10 @@ async def _round(postgres: Postgres, port: int, seen: dict[str, list[Round]], nu
                 micro = 1e6 / CALLS
                 database = (postgres.cpu_seconds() - before) * micro
             seen[side].append(Round(CALLS, done["seconds"], done["cpu"] * micro, database, []))
-            asked = await _asked(port)
+            asked = await counted(port)
             assert asked == {"ListJobs": -(-CALLS // 99), "DescribeJob": CALLS // 10, "jobs": CALLS * 11 // 10}, asked
             if number == 0:
-                written.append(await results(url))
+                written.append(await results(url, RESULTS))
         print(f"  {side}: {CALLS / done['seconds']:,.0f} calls/s", file=sys.stderr, flush=True)
     assert written[1:] == written[:-1], f"the two sides wrote different things: {written}"
 
@@ -133,32 +131,3 @@ async def _post(client: aiohttp.ClientSession, base: str, body: dict[str, object
     took = time.perf_counter() - began
     assert [item["errorCode"] for item in items] == [0, 0], items
     return took
-
-
-@asynccontextmanager
-async def provider() -> AsyncIterator[int]:
-    """Run the provider until the end of the block; returns its port."""
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "scripts.bench.calls.provider", str(DELAY)),
-        cwd=ROOT,
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-    )
-    assert process.stdin is not None
-    assert process.stdout is not None
-    try:
-        yield int(await process.stdout.readline())
-    finally:
-        process.stdin.close()
-        await process.wait()
-
-
-async def _asked(port: int) -> dict[str, int]:
-    """Ask the provider what it was asked since the last time."""
-    reader, writer = await asyncio.open_connection("127.0.0.1", port)
-    writer.write(b"GET / HTTP/1.1\r\n\r\n")
-    answer = await reader.read()
-    writer.close()
-    await writer.wait_closed()
-    seen: dict[str, int] = json.loads(answer.partition(b"\r\n\r\n")[2])
-    return seen

@@ -151,12 +151,3 @@ RESULTS = """
            sum(delta * hashtextextended(concat_ws('|', config_id, status, got_reply), 0)::numeric)
     FROM follow_up_record_tally
 """
-
-
-async def results(url: str) -> dict[str, tuple[object, ...]]:
-    """Return what stands in the tables, to compare the two sides."""
-    connection = await asyncpg.connect(url)
-    try:
-        return {row[0]: tuple(row)[1:] for row in await connection.fetch(RESULTS)}
-    finally:
-        await connection.close()

@@ -7,7 +7,8 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 
-from scripts.bench.dispatch.data import Postgres, fill, own_postgres, results
+from scripts.bench.databases import results
+from scripts.bench.dispatch.data import RESULTS, Postgres, fill, own_postgres
 from scripts.bench.dispatch.worker import worker
 from scripts.bench.report import Row
 
@@ -64,7 +65,7 @@ async def rounds(
                 if after is not None:
                     await after()
                 if number == 0:
-                    written.append(await results(url))
+                    written.append(await results(url, RESULTS))
             print(f"  {side}: {done.jobs / done.seconds:,.0f} jobs/s", file=sys.stderr, flush=True)
         assert written[1:] == written[:-1], f"the two sides wrote different things: {written}"
     return seen["ours"], seen[limit]

@@ -1,19 +1,13 @@
 """D3: the dispatcher through a signed HTTP gateway, beside the same by hand."""
 
-import asyncio
-import json
-import sys
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from functools import partial
-from typing import Any
 
 import asyncpg
 
 from app.gateways.signing import new_secret
 from scripts.bench.dispatch.data import fill, own_postgres
 from scripts.bench.dispatch.drain import IS_FULL, figures, rate, rounds
-from scripts.bench.dispatch.worker import ROOT
+from scripts.bench.processes import counted, counting_server
 from scripts.bench.report import Row
 
 JOBS = 100_000 if IS_FULL else 20_000
@@ -28,7 +22,7 @@ async def gateway() -> list[Row]:
         template = await postgres.make("people")
         await fill(template, due=JOBS, others=100_000)
         for delay, concurrency, reach in CASES:
-            async with gateway_server(delay, secret) as port:
+            async with counting_server("scripts.bench.dispatch.gateway_server", str(delay), secret) as port:
                 await point_bot_at(template, port, secret)
                 options = {"concurrency": concurrency, "gateway_port": port, "secret": secret}
                 ours, limit = await rounds(
@@ -37,24 +31,6 @@ async def gateway() -> list[Row]:
             work = f"{JOBS:,} signed POSTs, {delay * 1000:.0f} ms, {concurrency:,} in flight"
             rows.append(Row("D3", work, figures(ours), figures(limit), rate(ours) / rate(limit), reach))
     return rows
-
-
-@asynccontextmanager
-async def gateway_server(delay: float, secret: str) -> AsyncIterator[int]:
-    """Run the gateway until the end of the block; returns its port."""
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "scripts.bench.dispatch.gateway_server", str(delay), secret),
-        cwd=ROOT,
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-    )
-    assert process.stdin is not None
-    assert process.stdout is not None
-    try:
-        yield int(await process.stdout.readline())
-    finally:
-        process.stdin.close()
-        await process.wait()
 
 
 async def point_bot_at(url: str, port: int, secret: str) -> None:
@@ -67,12 +43,7 @@ async def point_bot_at(url: str, port: int, secret: str) -> None:
 
 async def check(port: int, concurrency: int) -> None:
     """Ask the gateway what came: every message once, rightly signed, never more at a time than allowed."""
-    reader, writer = await asyncio.open_connection("127.0.0.1", port)
-    writer.write(b"GET / HTTP/1.1\r\n\r\n")
-    answer = await reader.read()
-    writer.close()
-    await writer.wait_closed()
-    seen: dict[str, Any] = json.loads(answer.partition(b"\r\n\r\n")[2])
+    seen = await counted(port)
     assert seen["requests"] == seen["keys"] == JOBS, f"the gateway saw {seen}"
     assert seen["verified"] == JOBS // 100, f"the gateway saw {seen}"
     assert seen["in_flight"] <= concurrency, f"the gateway saw {seen}"

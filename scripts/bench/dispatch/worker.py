@@ -12,12 +12,12 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, TextIO
 
 import uvloop
 
-ROOT = Path(__file__).resolve().parents[3]
+from scripts.bench.processes import Process, process_of
+
 Work = Callable[[], Awaitable[dict[str, Any]]]
 Prepare = Callable[[dict[str, Any]], Awaitable[Work]]
 
@@ -26,37 +26,23 @@ Prepare = Callable[[dict[str, Any]], Awaitable[Work]]
 class Worker:
     """A prepared process."""
 
-    process: asyncio.subprocess.Process
+    process: Process
 
     async def work(self) -> dict[str, Any]:
         """Let it work; returns what it says, with ``seconds`` and ``cpu`` (seconds of processor time)."""
-        assert self.process.stdin is not None
-        assert self.process.stdout is not None
-        self.process.stdin.write(b"go\n")
-        line = await self.process.stdout.readline()
-        assert line, f"the worker ended with {await self.process.wait()}"
-        figures: dict[str, Any] = json.loads(line)
+        self.process.tell(b"go\n")
+        figures: dict[str, Any] = json.loads(await self.process.line())
         return figures
 
 
 @asynccontextmanager
 async def worker(module: str, **options: object) -> AsyncIterator[Worker]:
     """Start a module, of this package or named in full, as a worker and wait until it is prepared."""
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", module if "." in module else f"scripts.bench.dispatch.{module}", json.dumps(options)),
-        cwd=ROOT,
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-    )
-    assert process.stdin is not None
-    assert process.stdout is not None
-    try:
-        line = await process.stdout.readline()
-        assert line == b"ready\n", f"{module} said {line!r}"
+    name = module if "." in module else f"scripts.bench.dispatch.{module}"
+    async with process_of(name, json.dumps(options)) as process:
+        line = await process.line()
+        assert line == b"ready\n", f"{name} said {line!r}"
         yield Worker(process)
-    finally:
-        process.stdin.close()
-        await process.wait()
 
 
 def serve(prepare: Prepare) -> None:

@@ -5,11 +5,12 @@ import sys
 
 import asyncpg
 
+from scripts.bench.databases import results
 from scripts.bench.dispatch.data import Postgres, own_postgres
 from scripts.bench.dispatch.drain import IS_FULL, Round, figures, rate
 from scripts.bench.dispatch.worker import worker
 from scripts.bench.report import Row
-from scripts.bench.tasks.data import SLOTS, fill, results
+from scripts.bench.tasks.data import RESULTS, SLOTS, fill
 
 NUMBERS = 100_000 if IS_FULL else 5_000
 ROUNDS = 3
@@ -36,7 +37,7 @@ async def dialing() -> list[Row]:
                 async with postgres.copy("task", "round") as url:
                     done, _ = await _round(postgres, url, side, FULL_SPEED)
                     seen[side].append(done)
-                    written.append(await results(url))
+                    written.append(await results(url, RESULTS))
             assert written[1:] == written[:-1], f"the two sides wrote different things: {written}"
             for side in sides:
                 async with postgres.copy("lasting", "round") as url:

@@ -2,20 +2,16 @@
 
 from dataclasses import replace
 
-import httpx2
 import pytest
-from fastapi import FastAPI
 
-from app.clock import ManualClock
 from app.domain.calls import Action, JobStatus, Speaker, TaskStatus
 from app.gateways.dialer import TalkLine, Transcript
 from app.repositories.database import Database
-from app.services.calls.caller import Caller
 from app.services.calls.ending import Over, end_calls
-from tests.calls import REACHED, ScriptedDialer, call, ended, pass_time
-from tests.integration.call_engine.helpers import E164, one_party
+from tests.calls import REACHED, ScriptedDialer, ended
+from tests.integration.call_engine.helpers import CUT_SHORT, E164, Engine, one_party
 from tests.people import enroll, new_contact, rows, value
-from tests.tasks import add_numbers, add_task, add_world, numbers, start
+from tests.tasks import add_world, numbers
 
 CALLS = "SELECT count(*) FROM outbound_call"
 
@@ -30,24 +26,17 @@ async def listed(database: Database) -> list[str]:
     return [row["value"] for row in await rows(database, "SELECT value FROM do_not_contact WHERE kind = 'phone'")]
 
 
-async def test_nobody_calls_a_party_who_refused(
-    app: FastAPI,
-    client: httpx2.AsyncClient,
-    dialer: ScriptedDialer,
-    caller: Caller,
-    clock: ManualClock,
-    database: Database,
-) -> None:
-    known = await new_contact(client, user_id="u1", phone=E164)
-    await enroll(database, known["id"], clock.now(), due_at=clock.now())
-    case = await one_party(client)
+async def test_nobody_calls_a_party_who_refused(engine: Engine, dialer: ScriptedDialer, database: Database) -> None:
+    known = await new_contact(engine.client, user_id="u1", phone=E164)
+    await enroll(database, known["id"], engine.clock.now(), due_at=engine.clock.now())
+    case = await one_party(engine.client)
     dialer.fates[E164] = saying("别再给我打电话了")
-    await call(client, case)
-    await pass_time(caller, clock, 20)
-    (item,) = await call(client, case, auto=1, person="K-1-a")
+    await engine.call(case)
+    await engine.pass_time(20)
+    (item,) = await engine.call(case, auto=1, person="K-1-a")
     assert (item["errorCode"], len(dialer.dials)) == (1001, 1), "nobody has read yet what was said"
     assert await listed(database) == []
-    await app.state.reader.read_new()
+    await engine.app.state.reader.read_new()
     assert await listed(database) == [E164]
     (audit,) = await rows(database, "SELECT actor, reason, detail FROM audit_entry WHERE action = 'list_identifiers'")
     call_id, contact = (await rows(database, "SELECT id, contact_id FROM outbound_call"))[0].values()
@@ -57,18 +46,16 @@ async def test_nobody_calls_a_party_who_refused(
     assert await rows(database, "SELECT state, reason, due_at FROM follow_up_enrollment") == [
         {"state": "stopped", "reason": "do_not_contact", "due_at": None}
     ]
-    (item,) = await call(client, case, auto=1, person="K-1-a")
+    (item,) = await engine.call(case, auto=1, person="K-1-a")
     assert item["errorCode"] == 1002
     assert "免打扰" in item["message"]
     assert await value(database, "SELECT reason FROM mediation_record ORDER BY id DESC LIMIT 1") == "do_not_contact"
-    other = await one_party(client, "K-2")
-    (item,) = await call(client, other, auto=1, person="K-2-a")
+    other = await one_party(engine.client, "K-2")
+    (item,) = await engine.call(other, auto=1, person="K-2-a")
     assert item["errorCode"] == 1002, "under another case neither"
-    world = await add_world(client)
-    task = await add_task(database, world)
-    await add_numbers(database, task, [E164])
-    await start(database, task, clock.now())
-    await pass_time(caller, clock, 300)
+    world = await add_world(engine.client)
+    task = await engine.start_task(world, [E164])
+    await engine.pass_time(300)
     (number,) = await numbers(database, task)
     assert (number["state"], number["reason"]) == ("refused", "do_not_contact")
     assert len(dialer.dials) == 1
@@ -85,54 +72,33 @@ async def test_nobody_calls_a_party_who_refused(
     ],
 )
 async def test_what_is_no_refusal_keeps_nobody_away(
-    text: str,
-    speaker: Speaker,
-    app: FastAPI,
-    client: httpx2.AsyncClient,
-    dialer: ScriptedDialer,
-    caller: Caller,
-    clock: ManualClock,
-    database: Database,
+    text: str, speaker: Speaker, engine: Engine, dialer: ScriptedDialer, database: Database
 ) -> None:
-    case = await one_party(client)
+    case = await one_party(engine.client)
     dialer.fates[E164] = saying(text, speaker=speaker)
-    await call(client, case)
-    await pass_time(caller, clock, 20)
-    await app.state.reader.read_new()
+    await engine.call(case)
+    await engine.pass_time(20)
+    await engine.app.state.reader.read_new()
     assert await listed(database) == []
     read = "SELECT state, level, tags, evidence, model FROM call_intention"
     assert await rows(database, read) == [
         {"state": "done", "level": None, "tags": [], "evidence": [], "model": "rules"}
     ]
-    await pass_time(caller, clock, 1800, step=60)
-    (item,) = await call(client, case, auto=1, person="K-1-a")
+    await engine.pass_time(1800, step=60)
+    (item,) = await engine.call(case, auto=1, person="K-1-a")
     assert item["errorCode"] == 0, item
     assert await value(database, CALLS) == 2
 
 
-@pytest.mark.parametrize(
-    ("status", "job"),
-    [
-        (TaskStatus.TERMINATED, JobStatus.CANCELLED),
-        (TaskStatus.CANCELLED, JobStatus.CANCELLED),
-        (TaskStatus.FAILED, JobStatus.FAILED),
-        (TaskStatus.SUCCEEDED_ERROR, JobStatus.SUCCEEDED),
-        (None, JobStatus.SUCCEEDED),
-    ],
-)
+@pytest.mark.parametrize(("status", "job"), CUT_SHORT)
 async def test_a_refusal_holds_however_the_call_ended(
-    status: TaskStatus | None,
-    job: JobStatus,
-    app: FastAPI,
-    client: httpx2.AsyncClient,
-    caller: Caller,
-    database: Database,
+    status: TaskStatus | None, job: JobStatus, engine: Engine, database: Database
 ) -> None:
-    await call(client, await one_party(client))
-    await caller.drain()
+    await engine.call(await one_party(engine.client))
+    await engine.caller.drain()
     told = saying("别再给我打电话了", ended(status, status=job))
-    await end_calls(app.state.desk, [Over(await value(database, "SELECT id FROM outbound_call"), told)])
-    await app.state.reader.read_new()
+    await end_calls(engine.app.state.desk, [Over(await value(database, "SELECT id FROM outbound_call"), told)])
+    await engine.app.state.reader.read_new()
     assert await listed(database) == [E164]
     assert await rows(database, "SELECT level, tags, evidence FROM call_intention") == [
         {"level": None, "tags": [], "evidence": ["别再给我打电话了"]}

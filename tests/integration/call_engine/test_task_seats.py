@@ -4,13 +4,13 @@ import asyncio
 from collections.abc import Awaitable
 from typing import Any
 
-import asyncpg
 import httpx2
 import pytest
 
 from app.repositories import task_dialing
 from app.repositories.database import Database
 from tests.agent import AGENT, add_account, add_seat, post
+from tests.locks import until_it_waits
 from tests.people import rows
 
 GROUP = f"{AGENT}/u-1/bridge-group"
@@ -48,12 +48,6 @@ async def test_an_edit_keeps_the_counts_of_who_stays(client: httpx2.AsyncClient,
         assert [seat["id"] for seat in answer.json()["data"]["customer_service"]] == wanted
 
 
-async def until_somebody_waits(connection: asyncpg.Connection) -> None:
-    async with asyncio.timeout(60):
-        while not await connection.fetchval("SELECT count(*) FROM pg_locks WHERE NOT granted"):  # noqa: ASYNC110
-            await asyncio.sleep(0.01)
-
-
 @pytest.mark.parametrize("action", ["edit", "delete"])
 async def test_edits_and_ends_of_calls_wait_for_each_other_in_one_order(
     client: httpx2.AsyncClient, database: Database, action: str
@@ -67,7 +61,7 @@ async def test_edits_and_ends_of_calls_wait_for_each_other_in_one_order(
         # The end of a call holds the seats by their ids, and has just got the first of them.
         await connection.execute("SELECT FROM bridge_group_seat WHERE seat_id = $1 FOR NO KEY UPDATE", first)
         changing = asyncio.ensure_future(change())
-        await until_somebody_waits(connection)
+        await until_it_waits(changing, connection)
         assert len(await task_dialing.lock_seats(connection, [int(path.rpartition("/")[2])])) == 1
     answer = await changing
     assert answer.status_code == 200, answer.text

@@ -15,7 +15,7 @@ from app.repositories.database import Database
 from app.services import transactions
 from app.services.agent import imports as service
 from app.services.agent.owners import Owner
-from tests.agent import AGENT, add_numbers, add_task
+from tests.agent import AGENT, add_numbers
 from tests.people import rows, value
 
 TASK = f"{AGENT}/u-1/task"
@@ -25,11 +25,6 @@ FILE = (
     ',"=""13900009002""",,\r\n'
     "周子昂,'+86-139-0000-9011,,x\r\n"
 )
-
-
-@pytest.fixture
-async def task(client: httpx2.AsyncClient) -> int:
-    return int((await add_task(client))["id"])
 
 
 async def load(client: httpx2.AsyncClient, task: int, text: str | bytes) -> dict[str, Any]:

@@ -13,15 +13,11 @@ from app.repositories.database import Database
 from app.services.agent import numbers as service
 from tests.agent import AGENT, add_numbers, add_task
 from tests.cases import add_call
+from tests.locks import until_it_waits
 from tests.people import rows, value
 
 TASK = f"{AGENT}/u-1/task"
 ONE, TWO, THREE = "13900009001", "13900009002", "13900009011"
-
-
-@pytest.fixture
-async def task(client: httpx2.AsyncClient) -> int:
-    return int((await add_task(client))["id"])
 
 
 async def listed(client: httpx2.AsyncClient, task: int, **query: Any) -> list[dict[str, Any]]:
@@ -335,12 +331,10 @@ async def test_many_who_add_the_same_at_once(client: httpx2.AsyncClient, databas
 async def test_numbers_of_a_task_that_goes_meanwhile(
     client: httpx2.AsyncClient, database: Database, clock: ManualClock, task: int
 ) -> None:
-    waiting = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
     async with database.transaction() as connection:
         await connection.execute("UPDATE call_task SET deleted_at = $1", clock.now())
         adding = asyncio.create_task(client.post(f"{TASK}/{task}/number", json={"numbers": [ONE]}))
-        while not await value(database, waiting):
-            assert not adding.done()
+        await until_it_waits(adding, connection)
     assert (await adding).status_code == 404
     assert await value(database, "SELECT count(*) FROM task_number") == 0
 

@@ -13,6 +13,7 @@ from app.repositories import task_dialing
 from app.repositories.database import Database
 from tests.agent import AGENT, add_group, add_line, add_numbers, add_task
 from tests.integration.call_tasks.helpers import STARTED, TASK, act, put, shown
+from tests.locks import until_it_waits
 from tests.people import rows, value
 
 
@@ -132,13 +133,11 @@ async def test_writers_wait_for_who_holds_the_task(
 ) -> None:
     """The dialer holds a task while it reserves calls; what it wrote is seen by whoever waited."""
     task = await add_task(client)
-    waiting = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
     async with database.transaction() as connection:
         await connection.fetchrow("SELECT FROM call_task WHERE id = $1 FOR SHARE", task["id"])
         body = {"name": "改"} if method == "PUT" else None
         writing = asyncio.create_task(client.request(method, f"{TASK}/{task['id']}{path}", json=body))
-        while not await value(database, waiting):
-            assert not writing.done()
+        await until_it_waits(writing, connection)
         await connection.execute("UPDATE call_task SET status = 3, due_at = $1", clock.now())
     answer = await writing
     assert answer.status_code == status, answer.text
@@ -176,11 +175,9 @@ async def test_lines_of_a_script_change_behind_the_reservations_of_its_tasks(
     task = await add_task(client, destination_extension=group["id"])
     number = (await add_numbers(client, task["id"], "13900009001"))["results"][0]["id"]
     await act(client, task["id"], "start")
-    waiting = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
     path, body = f"{AGENT}/u-1/outbound-group/{group['id']}", {"caller_lines": lines[1:]}
     async with database.transaction() as connection:
         await task_dialing.lock_tasks(connection, [number])
         changing = asyncio.create_task(client.put(path, json=body))
-        while not await value(database, waiting):
-            assert not changing.done()
+        await until_it_waits(changing, connection)
     assert (await changing).status_code == 200

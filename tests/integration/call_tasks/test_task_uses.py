@@ -14,6 +14,7 @@ from app.services.dispatch.dispatcher import Dispatcher
 from tests.agent import AGENT, WORKDAY, add_group, add_line, add_numbers, add_task, post
 from tests.cases import add_call
 from tests.integration.call_tasks.helpers import TASK, act, put, whole
+from tests.locks import until_it_waits
 from tests.people import rows, value
 
 
@@ -58,13 +59,11 @@ async def test_erased_numbers_are_not_copied(client: httpx2.AsyncClient, databas
 async def test_nobody_is_copied_while_being_erased(client: httpx2.AsyncClient, database: Database) -> None:
     task = await add_task(client)
     await add_numbers(client, task["id"], {"phone": "13900009001", "name": "林小满"})
-    waiting = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
     async with database.transaction() as connection:
         await protection.hold_list(connection)
         await connection.execute("UPDATE task_number SET phone = 'erased-' || id, name = NULL")
         copying = asyncio.create_task(act(client, task["id"], "copy?with_numbers=true", 201))
-        while not await value(database, waiting):
-            assert not copying.done()
+        await until_it_waits(copying, connection)
     assert (await copying)["numbers"]["total"] == 0
 
 

@@ -18,6 +18,7 @@ from tests.calls import CALL, body, call, headers, pass_time
 from tests.cases import make_case, party
 from tests.integration.call_v2.helpers import JOB_FIELDS, JOB_ID, LOSES, RINGS_OUT, TALKS, two_parties
 from tests.people import rows, value
+from tests.running import client_of
 
 KEYS = [
     "errorCode", "message", "id", "mediationId", "nodeId", "taskName", "result", "personType", "mediationType",
@@ -248,7 +249,6 @@ async def test_a_key_calls_once(client: httpx2.AsyncClient, caller: Caller, cloc
 
 async def test_needs_a_key_where_keys_are_set(settings: Settings) -> None:
     app = create_app(settings.model_copy(update={"api_keys": (SecretStr("k" * 20),)}))
-    transport = httpx2.ASGITransport(app=app, client=("127.0.0.1", 50000))
-    async with httpx2.AsyncClient(transport=transport, base_url="http://localhost") as client:
+    async with client_of(app, raises=True) as client:
         answer = await client.post(CALL, json={})
         assert (answer.status_code, answer.json()["code"]) == (401, 401)

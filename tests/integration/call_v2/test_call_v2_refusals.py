@@ -22,6 +22,7 @@ from tests.integration.call_v2.helpers import (
     two_parties,
 )
 from tests.people import rows, value
+from tests.running import running
 
 
 async def test_one_bad_party_holds_up_no_other(client: httpx2.AsyncClient, database: Database) -> None:
@@ -159,11 +160,7 @@ async def test_hours_and_holidays(settings: Settings, clock: ManualClock) -> Non
         settings.model_dump() | {"database_url": settings.database_url, "dial_window": windows}
     )
     app = create_app(strict, clock=clock)
-    transport = httpx2.ASGITransport(app=app, raise_app_exceptions=False, client=("127.0.0.1", 50000))
-    async with (
-        app.router.lifespan_context(app),
-        httpx2.AsyncClient(transport=transport, base_url="http://localhost") as client,
-    ):
+    async with running(app) as client:
         case = await two_parties(client)
         items = await call(client, case)
         assert {(item["errorCode"], item["message"]) for item in items} == {(1001, "不在可拨打时段内,须等待")}

@@ -8,6 +8,7 @@ import pytest
 from app.repositories.database import Database
 from tests.helpers import add_contact
 from tests.integration.enrollments.helpers import Client, enroll, seed_config
+from tests.locks import until_it_waits
 from tests.people import rows
 
 PLACE = "INSERT INTO follow_up_enrollment (contact_id, bot_id, state, enrolled_at) VALUES ($1, 1, '{state}', now())"
@@ -36,9 +37,7 @@ async def test_what_is_waited_for_counts(
         await connection.execute("SELECT FROM contact WHERE id = $1 FOR NO KEY UPDATE", contact)
         await connection.execute(meanwhile, contact)
         enrolling: asyncio.Future[list[dict[str, Any]]] = asyncio.ensure_future(enroll(client, contact))
-        async with asyncio.timeout(60):
-            while not await connection.fetchval("SELECT count(*) FROM pg_locks WHERE NOT granted"):  # noqa: ASYNC110
-                await asyncio.sleep(0.01)
+        await until_it_waits(enrolling, connection)
     (result,) = await enrolling
     assert result["status"] == status
     found = await rows(database, "SELECT opening_pending FROM follow_up_enrollment WHERE state = 'active'")

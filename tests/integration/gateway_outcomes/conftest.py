@@ -1,18 +1,11 @@
 """The real HTTP client, a real gateway, a clock moved by hand."""
 
-from collections.abc import AsyncIterator
-
-import httpx2
 import pytest
-from fastapi import FastAPI
 
 from app.clock import ManualClock
 from app.config import Settings
 from app.gateways.circuit import FIRST_BATCH
-from app.repositories.database import Database
-from app.services.context import Context
-from app.services.dispatch.dispatcher import Dispatcher
-from tests.faults.gateway import SECRET, Gateway, running_gateway
+from tests.faults.gateway import SECRET
 from tests.gateway_world import World
 from tests.helpers import add_contact, add_script, make_config
 from tests.integration.gateway_outcomes.times import MOMENT, START, TIMEOUT_SECONDS
@@ -29,25 +22,9 @@ def settings(settings: Settings) -> Settings:
 
 
 @pytest.fixture
-async def gateway(clock: ManualClock) -> AsyncIterator[Gateway]:
-    async with running_gateway(SECRET, clock) as running:
-        yield running
-        assert running.bad_signatures == 0
-
-
-@pytest.fixture
-def context(app: FastAPI) -> Context:
-    found: Context = app.state.context
-    return found
-
-
-@pytest.fixture
-async def world(
-    client: httpx2.AsyncClient, context: Context, database: Database, clock: ManualClock, gateway: Gateway
-) -> World:
-    made = World(client, Dispatcher(context, context.messenger), database, clock, gateway)
-    await made.deliver_by(url=gateway.url, secret=SECRET)
-    return made
+async def world(world: World) -> World:
+    await world.deliver_by(url=world.gateway.url, secret=SECRET)
+    return world
 
 
 @pytest.fixture

@@ -1,16 +1,10 @@
 """Somebody whose opening has just left."""
 
 import pytest
-from fastapi import FastAPI
 
 from app.services.dispatch.dispatcher import Dispatcher
 from tests.helpers import add_contact, add_script, make_config
 from tests.integration.inbound.helpers import FIRST, OPENING, Client
-
-
-@pytest.fixture
-def dispatcher(app: FastAPI) -> Dispatcher:
-    return Dispatcher(app.state.context, app.state.context.messenger)
 
 
 @pytest.fixture

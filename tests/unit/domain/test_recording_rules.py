@@ -11,7 +11,6 @@ from app.domain.recordings import LinkState, Span, Unsatisfiable, judge_link, re
 NOW = datetime(2026, 3, 5, 10, 30, tzinfo=UTC)
 JOB = "1772706600471-447e-96ea-97523c61189b"
 ENDS = int(NOW.timestamp()) + 60
-RIGHT = sign_link("key", JOB, ENDS)
 
 
 def test_key_is_by_day_in_utc() -> None:

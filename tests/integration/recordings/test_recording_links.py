@@ -7,37 +7,19 @@ from urllib.parse import urlsplit
 
 import httpx2
 import pytest
-from fastapi import FastAPI
 from pydantic import SecretStr
 
 from app.clock import ManualClock
 from app.config import Settings
 from app.gateways.dialer import Dialer
-from app.gateways.dialer.factory import make_dialer
 from app.gateways.recordings.folder import FolderStore
 from app.main import create_app
 from app.services.calls import recordings
 from app.services.context import Context
 from tests.recordings import add_call, files, kept, link
+from tests.running import running
 
 DAY = timedelta(hours=24)
-
-
-@pytest.fixture
-def context(app: FastAPI) -> Context:
-    found: Context = app.state.context
-    return found
-
-
-@pytest.fixture
-def store(app: FastAPI) -> FolderStore:
-    found: FolderStore = app.state.recordings
-    return found
-
-
-@pytest.fixture
-def dialer(settings: Settings, clock: ManualClock) -> Dialer:
-    return make_dialer(settings, clock)
 
 
 async def test_ranges_and_head(
@@ -150,11 +132,7 @@ async def test_link_begins_with_the_services_own_address_where_it_is_set(
         }
     )
     service = create_app(keyed, clock=clock)
-    transport = httpx2.ASGITransport(app=service, client=("203.0.113.9", 1))
-    async with (
-        service.router.lifespan_context(service),
-        httpx2.AsyncClient(transport=transport, base_url="https://calls.example.com") as stranger,
-    ):
+    async with running(service, "203.0.113.9", "https://calls.example.com", raises=True) as stranger:
         context = service.state.context
         _, job_id = await kept(context, dialer, service.state.recordings)
         url = await link(context, job_id, base="http://10.0.0.1:8000")

@@ -3,12 +3,9 @@
 import asyncio
 import io
 import wave
-from collections.abc import AsyncIterator
 from datetime import timedelta
 
 import httpx2
-import pytest
-from fastapi import FastAPI
 
 from app.clock import ManualClock
 from app.config import Settings
@@ -23,23 +20,6 @@ from tests.outboundbot import Fault, OutboundBot
 from tests.recordings import add_call, files, kept, link, state_of
 
 DAY = timedelta(hours=24)
-
-
-@pytest.fixture
-def context(app: FastAPI) -> Context:
-    found: Context = app.state.context
-    return found
-
-
-@pytest.fixture
-def store(app: FastAPI) -> FolderStore:
-    found: FolderStore = app.state.recordings
-    return found
-
-
-@pytest.fixture
-def dialer(settings: Settings, clock: ManualClock) -> Dialer:
-    return make_dialer(settings, clock)
 
 
 async def test_recording_is_copied_when_the_call_is_over_and_heard_without_a_key(
@@ -179,12 +159,6 @@ async def test_deletion_is_tried_until_it_is_done(
     assert await state_of(context, call_id) == ("removed", None, None)
 
 
-@pytest.fixture
-async def bot() -> AsyncIterator[OutboundBot]:
-    async with OutboundBot() as opened:
-        yield opened
-
-
 async def test_recording_that_is_removed_while_it_is_fetched_is_not_kept(
     context: Context, store: FolderStore, clock: ManualClock, settings: Settings, bot: OutboundBot
 ) -> None:
@@ -195,10 +169,12 @@ async def test_recording_that_is_removed_while_it_is_fetched_is_not_kept(
     async with context.database.connection() as connection:
         await connection.execute("UPDATE outbound_call SET provider_job_id = $1", job.job_id)
     bot.recordings[f"task-{job.job_id}"] = b"sound"
-    bot.fail("recording", Fault(200, b"sound", seconds=0.3))
+    removed = asyncio.Event()
+    bot.fail("recording", Fault(200, b"sound", wait_for=removed))
     copying = asyncio.create_task(recordings.copy_due(context, provider, store))
     await bot.arrived("DownloadRecording")
     await remove(context, call_id)
+    removed.set()
     await copying
     await provider.close()
     assert files(settings) == []

@@ -1,6 +1,5 @@
 """What OutboundBot tells of calls, read: statuses, talks, recordings; and giving calls up."""
 
-from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import Any
 
@@ -17,20 +16,6 @@ from app.gateways.dialer import (
 from app.gateways.dialer.aliyun.reading import TASK_STATUSES
 from tests.aliyun import aliyun, dial, ref
 from tests.outboundbot import Fault, OutboundBot, refusal
-
-
-@pytest.fixture
-async def bot() -> AsyncIterator[OutboundBot]:
-    async with OutboundBot() as opened:
-        yield opened
-
-
-@pytest.fixture
-async def dialer(bot: OutboundBot, clock: ManualClock) -> AsyncIterator[Dialer]:
-    opened = aliyun(bot.endpoint, clock)
-    yield opened
-    await opened.close()
-
 
 # --- asking --------------------------------------------------------------------------------------------------
 

@@ -2,7 +2,6 @@
 
 import json
 import socket
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import timedelta
 
@@ -22,19 +21,6 @@ from tests.aliyun import TIMEOUT, aliyun, dial, ref
 from tests.outboundbot import KEY_ID, Fault, OutboundBot, refusal
 
 RUBBISH = Fault(200, b"<html>gateway</html>")
-
-
-@pytest.fixture
-async def bot() -> AsyncIterator[OutboundBot]:
-    async with OutboundBot() as opened:
-        yield opened
-
-
-@pytest.fixture
-async def dialer(bot: OutboundBot, clock: ManualClock) -> AsyncIterator[Dialer]:
-    opened = aliyun(bot.endpoint, clock)
-    yield opened
-    await opened.close()
 
 
 # --- placing -------------------------------------------------------------------------------------------------
