@@ -23,8 +23,9 @@ _HEAD_INPUT = f"""
 """
 _OLD = "t.id = ANY(ARRAY(SELECT id FROM head WHERE is_old))"
 _RESULT = f"""
-    SELECT (SELECT count(*) FROM gone) AS gone, (SELECT max(id) FROM head WHERE is_old) AS place,
-           (SELECT count(*) FROM head) < {BATCH} AS is_last
+    SELECT (SELECT count(*) FROM gone) AS gone,
+           coalesce((SELECT max(id) FROM head WHERE is_old), $1) AS place,
+           (SELECT count(*) < {BATCH} OR NOT coalesce(bool_or(is_old), false) FROM head) AS is_at_end
 """
 
 
@@ -151,10 +152,10 @@ class Batch(NamedTuple):
 
     gone: int
     """Rows that were deleted or emptied."""
-    place: int | None
-    """The last id that was old enough; None: none was."""
-    is_last: bool
-    """The table ends here."""
+    place: int
+    """The last id that was old enough; where it began if none was."""
+    is_at_end: bool
+    """The table ends here, or nothing was old enough."""
 
 
 async def ensure(connection: asyncpg.Connection, kinds: Collection[Kind], now: datetime) -> None:
@@ -177,4 +178,4 @@ async def batch(connection: asyncpg.Connection, kind: Kind, place: int, before: 
     """Look at the rows behind a place of a held kind, and delete or empty those from before a moment."""
     told = (now,) if kind in _TOLD_THE_MOMENT else ()
     row = await connection.fetchrow(_STATEMENTS[kind], place, before, *told)
-    return Batch(row["gone"], row["place"], row["is_last"])
+    return Batch(row["gone"], row["place"], row["is_at_end"])
