@@ -16,7 +16,7 @@ from app.domain.retention import Kind, Walk
 BATCH = 500
 """Rows that are looked at in one transaction."""
 
-_HEAD_INPUT = f"""
+_HEAD = f"""
     head AS MATERIALIZED (
         SELECT id, coalesce({{moment}} < $2, false) AS is_old FROM {{table}} WHERE id > $1 ORDER BY id LIMIT {BATCH}
     )
@@ -31,7 +31,7 @@ _RESULT = f"""
 
 def _deleting(table: str, moment: str, condition: str) -> str:
     return f"""
-        WITH {_HEAD_INPUT.format(table=table, moment=moment)}, gone AS (
+        WITH {_HEAD.format(table=table, moment=moment)}, gone AS (
             DELETE FROM {table} WHERE id = ANY(ARRAY(
                 SELECT t.id FROM {table} t WHERE {_OLD} AND {condition} FOR UPDATE OF t SKIP LOCKED
             ))
@@ -43,7 +43,7 @@ def _deleting(table: str, moment: str, condition: str) -> str:
 
 def _emptying(table: str, moment: str, condition: str, changes: str, also: str = "") -> str:
     return f"""
-        WITH {_HEAD_INPUT.format(table=table, moment=moment)}, gone AS (
+        WITH {_HEAD.format(table=table, moment=moment)}, gone AS (
             UPDATE {table} SET {changes} WHERE id = ANY(ARRAY(
                 SELECT t.id FROM {table} t WHERE {_OLD} AND {condition} FOR NO KEY UPDATE OF t SKIP LOCKED
             ))
@@ -61,7 +61,7 @@ def digest_of(name: str) -> str:
 # A person's messages are numbered without gaps, and pages and totals live on that: only what begins with the very
 # first one goes. The ids stay behind as digests, so that a message that is delivered once more is no new answer.
 _MESSAGES = f"""
-    WITH {_HEAD_INPUT.format(table="chat_message", moment="created_at")}, old AS MATERIALIZED (
+    WITH {_HEAD.format(table="chat_message", moment="created_at")}, old AS MATERIALIZED (
         SELECT t.id, t.contact_id, t.ordinal FROM chat_message t WHERE {_OLD} FOR UPDATE OF t SKIP LOCKED
     ), run AS MATERIALIZED (
         SELECT id, contact_id, ordinal + 1 - row_number() OVER (PARTITION BY contact_id ORDER BY ordinal) AS begins
@@ -132,7 +132,6 @@ _ENSURE = """
 """
 _HOLD = "SELECT place, began_at FROM retention_walk WHERE kind = $1 FOR UPDATE SKIP LOCKED"
 _GO_ON = "UPDATE retention_walk SET place = $2, began_at = $3 WHERE kind = $1"
-
 
 _STATEMENTS: dict[Kind, str] = {
     Kind.MESSAGES: _MESSAGES,
