@@ -40,7 +40,9 @@ async def old_to_everybody(connection: asyncpg.Connection) -> None:
     oldest = "SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint"
     async with asyncio.timeout(PATIENCE):
         # Transactions of the whole server count, those of other tests too.
-        while await connection.fetchval(oldest) <= mine:
+        while True:
+            if await connection.fetchval(oldest) > mine:
+                return
             await asyncio.sleep(0.02)
 
 
