@@ -5,13 +5,14 @@ Whoever may call is only asked once the head is there, so all of this stands ope
 - A head, or the headers behind a body, larger than `MOST_HEAD_BYTES` is answered 431 and the connection closed.
 - A connection on which nothing is being answered has `HEAD_SECONDS` to deliver the next head; what is left of a body
   that was refused counts as nothing.
-- Whoever takes nothing of an answer for `TAKE_SECONDS` is cut off, so that exports and streams do not wait for ever.
+- Whoever takes next to nothing of an answer for `TAKE_SECONDS` is cut off, so that exports and streams do not wait for
+  ever; a large answer over a slow line takes its time.
 
 How long a body may take is bounded by `app/routers/middleware/time_limit.py`.
 """
 
 import asyncio
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
@@ -28,6 +29,7 @@ class BoundedProtocol(HttpToolsProtocol):
     MOST_HEAD_BYTES = 64 * 1024
     HEAD_SECONDS = 30.0
     TAKE_SECONDS = 60.0
+    LEAST_TAKEN_BYTES = 32 * 1024
 
     def __init__(self, *given: Any, **named: Any) -> None:
         super().__init__(*given, **named)
@@ -36,10 +38,9 @@ class BoundedProtocol(HttpToolsProtocol):
         self._head_timer: asyncio.TimerHandle | None = None
         self._take_timer: asyncio.TimerHandle | None = None
 
-    # Uvicorn narrows the argument of asyncio's Protocol in the same way, against the rule that mypy keeps.
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin to wait for the first head."""
-        super().connection_made(transport)
+        super().connection_made(cast("asyncio.Transport", transport))
         self._expect_head()
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -78,14 +79,12 @@ class BoundedProtocol(HttpToolsProtocol):
     def pause_writing(self) -> None:
         """Wait for the other side to take what was written."""
         super().pause_writing()
-        if self._take_timer is None:
-            self._take_timer = self.loop.call_later(self.TAKE_SECONDS, self.transport.abort)
+        self._stop_watching()
+        self._watch_taking()
 
     def resume_writing(self) -> None:
         """It did."""
-        if self._take_timer is not None:
-            self._take_timer.cancel()
-            self._take_timer = None
+        self._stop_watching()
         super().resume_writing()
 
     def _is_idle(self) -> bool:
@@ -101,6 +100,22 @@ class BoundedProtocol(HttpToolsProtocol):
         if self._head_timer is not None:
             self._head_timer.cancel()
             self._head_timer = None
+
+    def _watch_taking(self) -> None:
+        left = self.transport.get_write_buffer_size()
+        self._take_timer = self.loop.call_later(self.TAKE_SECONDS, self._look_at_taking, left)
+
+    def _look_at_taking(self, left_before: int) -> None:
+        """Cut off who took too little of what was left; nothing is added to that while writing is paused."""
+        if left_before - self.transport.get_write_buffer_size() < self.LEAST_TAKEN_BYTES:
+            self.transport.abort()
+        else:
+            self._watch_taking()
+
+    def _stop_watching(self) -> None:
+        if self._take_timer is not None:
+            self._take_timer.cancel()
+            self._take_timer = None
 
     def _refuse_head(self) -> None:
         if self._is_idle():

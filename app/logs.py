@@ -24,14 +24,16 @@ _PERSONAL: Final = re.compile(
     r"|(?P<label>(?<![A-Za-z])(?:微信号?|v信|wechat|weixin|wx)(?: ?id)?[ ::=是]{1,3})[A-Za-z][A-Za-z0-9_-]{5,19}"
     r"|(?P<wxid>wxid_)\w+"
     r"|(?P<scheme>(?:Bearer|Basic) )[A-Za-z0-9._~+/=-]{6,}"
-    r"|(?P<user>://[^/\s:@]*:)\S+(?=@)"
     r"|(?P<query>[?&](?:ssl)?password=)[^&\s]+"
     r"|(?P<abroad>(?<!\d)\+[1-9]\d{1,2})\d{2,8}(?P<last>\d{4})(?!\d)"
     r"|(?P<area>(?<![\w.+-])0\d{2,3}[ -]?)\d{3,4}(?P<end>\d{4})(?![\w.-])",
     re.IGNORECASE,
 )
+# Up to the last @ of a word, as a password may hold one. Atomic: where no @ follows the first address of a word, none
+# follows the others either, and looking for it behind each would take a second for a long line of a stranger's.
+_USER: Final = re.compile(r"(?<!\S)(?P<user>(?>\S*?://[^/\s:@]*:))\S+(?=@)")
 _HIDDEN: Final = "****"
-_KEPT: Final = ("head", "label", "wxid", "scheme", "user", "query", "abroad", "area")
+_KEPT: Final = ("head", "label", "wxid", "scheme", "query", "abroad", "area")
 _LOWEST_PHONE: Final = 13_000_000_000
 _HIGHEST_PHONE: Final = 19_999_999_999
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
@@ -68,7 +70,7 @@ def configure(level: str, stream: TextIO | None = None) -> None:
 
 def mask(text: str) -> str:
     """Return a text with phone numbers, WeChat IDs and credentials made unrecognisable (``138****8000``)."""
-    return _PERSONAL.sub(_hide, text)
+    return _PERSONAL.sub(_hide, _USER.sub(rf"\g<user>{_HIDDEN}", text))
 
 
 def _hide(match: re.Match[str]) -> str:

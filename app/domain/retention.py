@@ -11,7 +11,7 @@ from enum import StrEnum
 from typing import Final
 
 ROUND: Final = timedelta(days=1)
-"""How long a walk goes on from where it stood; then it begins anew, for rows that had to be left the last time."""
+"""How soon a walk that came to its end begins anew, for rows that had to be left the last time."""
 
 
 class Kind(StrEnum):
@@ -63,10 +63,12 @@ def limits(policy: Policy, now: datetime) -> dict[Kind, datetime]:
     return {kind: now - timedelta(days=number) for kind, number in days.items() if number is not None}
 
 
-def place_now(walk: Walk, now: datetime) -> Walk:
-    """Return where a walk goes on: where it stood, or at the beginning when its round is over.
+def walk_after(walk: Walk, place: int, now: datetime, *, is_at_end: bool) -> Walk:
+    """Return where a walk stands after a batch that looked at all up to ``place``: there, or at a new beginning.
 
-    A clock that was set back begins a new round, too: whoever looks twice at a row does no harm.
+    Only what came to its end begins anew: rows that stay in their table are passed over in each round, and a table
+    that is too long for a day would never be looked through. A clock that was set back begins a new round, too: whoever
+    looks twice at a row does no harm.
     """
-    is_over = not timedelta(0) <= now - walk.began_at < ROUND
-    return Walk(0, now) if is_over else walk
+    is_over = is_at_end and not timedelta(0) <= now - walk.began_at < ROUND
+    return Walk(0, now) if is_over else Walk(place, walk.began_at)

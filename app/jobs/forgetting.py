@@ -4,31 +4,37 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import NamedTuple
 
 from app.domain import retention as rules
 from app.domain.chat import WINDOW_SECONDS
-from app.domain.retention import Kind, Policy, Walk
+from app.domain.retention import Kind, Policy
 from app.repositories import retention
 from app.repositories.maintenance import Passing, forget
 from app.services.context import Context
 
 BATCH = 1000
 BATCHES = 1000
-"""Batches of one kind in one run: a million rows every ten minutes."""
-RECORDING_BATCHES = 8
-"""Fewer: each row is a file that the pass which copies recordings deletes, and fresh ones wait behind them."""
+"""Batches of one kind in one run."""
+RECORDINGS = 4000
+"""Recordings in one run: each is a file that the pass which copies recordings deletes, and fresh ones wait behind."""
 RUN_SECONDS = 300.0
-"""After that a run begins no further batch, so that it is over before the next one is due."""
+"""After that a run takes one batch of each kind that is left, so that it is over before the next one is due."""
 PAUSE_SECONDS = 0.02
 """Between two batches, so that the disk and the pool are left to others."""
 KEYS_KEPT = timedelta(days=7)
 SIGNATURES_KEPT = timedelta(seconds=2 * WINDOW_SECONDS)
-TOMBSTONES_KEPT = timedelta(days=730)
+MESSAGE_IDS_KEPT = timedelta(days=730)
 """Longer than any channel delivers a message once more."""
 _LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 
 Count = Callable[[str, int], None]
 """Told of a kind and how many rows of it are gone."""
+
+
+class _Step(NamedTuple):
+    gone: int
+    has_more: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +52,7 @@ class Forgetting:
             Passing.SIGNATURES: ("signatures", SIGNATURES_KEPT),
             Passing.KEYS: ("keys", KEYS_KEPT),
             Passing.AUDIT: ("audit", timedelta(days=settings.retention_audit_days)),
-            Passing.TOMBSTONES: ("message_ids", TOMBSTONES_KEPT),
+            Passing.TOMBSTONES: ("message_ids", MESSAGE_IDS_KEPT),
         }
         for what, (name, kept) in passing.items():
             await self._forget(what, name, self.context.clock.now() - kept, ends)
@@ -73,24 +79,28 @@ class Forgetting:
             await asyncio.sleep(PAUSE_SECONDS)
 
     async def _walk(self, kind: Kind, before: datetime, ends: float) -> None:
-        for _ in range(RECORDING_BATCHES if kind is Kind.RECORDINGS else BATCHES):
-            if not await self._step(kind, before) or self._is_over(ends):
+        gone = 0
+        for _ in range(BATCHES):
+            step = await self._step(kind, before)
+            if step is None:
+                return
+            gone += step.gone
+            if not step.has_more or self._is_over(ends) or (kind is Kind.RECORDINGS and gone >= RECORDINGS):
                 return
             await asyncio.sleep(PAUSE_SECONDS)
 
     def _is_over(self, ends: float) -> bool:
         return self.context.stopping.is_set() or asyncio.get_running_loop().time() >= ends
 
-    async def _step(self, kind: Kind, before: datetime) -> bool:
-        """Take a batch of a kind; returns whether there may be another one, and it is ours."""
+    async def _step(self, kind: Kind, before: datetime) -> _Step | None:
+        """Take a batch of a kind; None while another process is at it."""
         now = self.context.clock.now()
         async with self.context.database.transaction() as connection:
             walk = await retention.hold(connection, kind)
             if walk is None:
-                return False
-            walk = rules.place_now(walk, now)
+                return None
             taken = await retention.batch(connection, kind, walk.place, before, now)
-            place = walk.place if taken.place is None else taken.place
-            await retention.go_on(connection, kind, Walk(place, walk.began_at))
+            following = rules.walk_after(walk, taken.place, now, is_at_end=taken.is_at_end)
+            await retention.go_on(connection, kind, following)
         self.count(kind.value, taken.gone)
-        return taken.place is not None and not taken.is_last
+        return _Step(taken.gone, has_more=not taken.is_at_end or following.began_at != walk.began_at)

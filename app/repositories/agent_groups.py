@@ -95,10 +95,10 @@ async def set_seats(session: AsyncSession, group_id: int, seat_ids: Sequence[int
     others, and not every talk until the past is made up for.
     """
     counts = await lock_seats(session, group_id)
-    left = [seat_id for seat_id in counts if seat_id not in set(seat_ids)]
-    query = delete(BridgeGroupSeat).where(BridgeGroupSeat.group_id == group_id, BridgeGroupSeat.seat_id.in_(left))
+    leaving = counts.keys() - set(seat_ids)
+    query = delete(BridgeGroupSeat).where(BridgeGroupSeat.group_id == group_id, BridgeGroupSeat.seat_id.in_(leaving))
     await session.execute(query)
-    least = min((talks for seat_id, talks in counts.items() if seat_id in set(seat_ids)), default=0)
+    least = min((talks for seat_id, talks in counts.items() if seat_id not in leaving), default=0)
     rows = [
         {"group_id": group_id, "seat_id": seat_id, "position": place, "talks": least}
         for place, seat_id in enumerate(seat_ids)

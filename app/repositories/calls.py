@@ -94,9 +94,9 @@ _INSERT = """
 
 # What may have changed between the reservation and this moment: the person refused, was erased, the case moved on, the
 # task was stopped, or was stopped, changed and started again: then the call was reserved under other hours and scripts.
-# What leaves is marked in the same statement, so that of a process that dies it is known what
-# certainly never left. Where hours or holidays were changed since, a call is left out: it is looked at again under
-# those that hold now. A change in the time to come is another machine's clock, and would keep calls back until then.
+# What leaves is marked in the same statement, so that of a process that dies it is known what certainly never left.
+# Where hours or holidays were changed since, a call is left out: it is looked at again under those that hold now. A
+# change in the time to come is another machine's clock, and would keep calls back until then.
 _LEAVE = """
     WITH looked AS (
         SELECT c.id, CASE

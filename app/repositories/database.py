@@ -22,9 +22,7 @@ OLDEST_SERVER = 14
 """Versions of PostgreSQL before this one get no more corrections; 15 to 18 are tried by the tests."""
 
 _POOLER = re.compile(r"(?<=[?&])pooler=(?P<mode>[^&]*)&?")
-
-
-_HOSTS = re.compile(r"(?:\[[0-9A-Fa-f:.]+\]|[^:\[\]@]*)(?::[0-9]{0,5})?")
+_HOST = re.compile(r"(?:\[[0-9A-Fa-f:.]+\]|[^:\[\]@]*)(?::[0-9]{0,5})?")
 """One of the hosts of a URL, with or without a port; there may be several with commas."""
 
 
@@ -46,9 +44,9 @@ def plain_dsn(url: str) -> str:
 
 def _require_readable(rest: str) -> None:
     """Refuse what asyncpg would fail on with a piece of the password in its error."""
-    place, _, query = re.split(r"(?=[/?#])", rest, maxsplit=1)[0], *rest.partition("?")[1:]
-    user, _, hosts = place.rpartition("@")
-    if re.search(r"[@\[\]]", user) or not all(_HOSTS.fullmatch(host) for host in hosts.split(",")):
+    user, _, hosts = re.split(r"[/?#]", rest, maxsplit=1)[0].rpartition("@")
+    query = rest.partition("?")[2]
+    if re.search(r"[@\[\]]", user) or not all(_HOST.fullmatch(host) for host in hosts.split(",")):
         raise ValueError(
             "DATABASE_URL cannot be read: write / ? # [ ] @ % of user and password as %2F %3F %23 %5B %5D %40 %25, "
             "or leave the password away and set DATABASE_PASSWORD"

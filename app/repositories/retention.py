@@ -16,21 +16,22 @@ from app.domain.retention import Kind, Walk
 BATCH = 500
 """Rows that are looked at in one transaction."""
 
-_HEAD_INPUT = f"""
+_HEAD = f"""
     head AS MATERIALIZED (
         SELECT id, coalesce({{moment}} < $2, false) AS is_old FROM {{table}} WHERE id > $1 ORDER BY id LIMIT {BATCH}
     )
 """
 _OLD = "t.id = ANY(ARRAY(SELECT id FROM head WHERE is_old))"
 _RESULT = f"""
-    SELECT (SELECT count(*) FROM gone) AS gone, (SELECT max(id) FROM head WHERE is_old) AS place,
-           (SELECT count(*) FROM head) < {BATCH} AS is_last
+    SELECT (SELECT count(*) FROM gone) AS gone,
+           coalesce((SELECT max(id) FROM head WHERE is_old), $1) AS place,
+           (SELECT count(*) < {BATCH} OR NOT coalesce(bool_or(is_old), false) FROM head) AS is_at_end
 """
 
 
 def _deleting(table: str, moment: str, condition: str) -> str:
     return f"""
-        WITH {_HEAD_INPUT.format(table=table, moment=moment)}, gone AS (
+        WITH {_HEAD.format(table=table, moment=moment)}, gone AS (
             DELETE FROM {table} WHERE id = ANY(ARRAY(
                 SELECT t.id FROM {table} t WHERE {_OLD} AND {condition} FOR UPDATE OF t SKIP LOCKED
             ))
@@ -42,7 +43,7 @@ def _deleting(table: str, moment: str, condition: str) -> str:
 
 def _emptying(table: str, moment: str, condition: str, changes: str, also: str = "") -> str:
     return f"""
-        WITH {_HEAD_INPUT.format(table=table, moment=moment)}, gone AS (
+        WITH {_HEAD.format(table=table, moment=moment)}, gone AS (
             UPDATE {table} SET {changes} WHERE id = ANY(ARRAY(
                 SELECT t.id FROM {table} t WHERE {_OLD} AND {condition} FOR NO KEY UPDATE OF t SKIP LOCKED
             ))
@@ -60,7 +61,7 @@ def digest_of(name: str) -> str:
 # A person's messages are numbered without gaps, and pages and totals live on that: only what begins with the very
 # first one goes. The ids stay behind as digests, so that a message that is delivered once more is no new answer.
 _MESSAGES = f"""
-    WITH {_HEAD_INPUT.format(table="chat_message", moment="created_at")}, old AS MATERIALIZED (
+    WITH {_HEAD.format(table="chat_message", moment="created_at")}, old AS MATERIALIZED (
         SELECT t.id, t.contact_id, t.ordinal FROM chat_message t WHERE {_OLD} FOR UPDATE OF t SKIP LOCKED
     ), run AS MATERIALIZED (
         SELECT id, contact_id, ordinal + 1 - row_number() OVER (PARTITION BY contact_id ORDER BY ordinal) AS begins
@@ -132,7 +133,6 @@ _ENSURE = """
 _HOLD = "SELECT place, began_at FROM retention_walk WHERE kind = $1 FOR UPDATE SKIP LOCKED"
 _GO_ON = "UPDATE retention_walk SET place = $2, began_at = $3 WHERE kind = $1"
 
-
 _STATEMENTS: dict[Kind, str] = {
     Kind.MESSAGES: _MESSAGES,
     Kind.RECORD_TEXTS: _RECORD_TEXTS,
@@ -151,10 +151,10 @@ class Batch(NamedTuple):
 
     gone: int
     """Rows that were deleted or emptied."""
-    place: int | None
-    """The last id that was old enough; None: none was."""
-    is_last: bool
-    """The table ends here."""
+    place: int
+    """The last id that was old enough; where it began if none was."""
+    is_at_end: bool
+    """The table ends here, or nothing was old enough."""
 
 
 async def ensure(connection: asyncpg.Connection, kinds: Collection[Kind], now: datetime) -> None:
@@ -177,4 +177,4 @@ async def batch(connection: asyncpg.Connection, kind: Kind, place: int, before: 
     """Look at the rows behind a place of a held kind, and delete or empty those from before a moment."""
     told = (now,) if kind in _TOLD_THE_MOMENT else ()
     row = await connection.fetchrow(_STATEMENTS[kind], place, before, *told)
-    return Batch(row["gone"], row["place"], row["is_last"])
+    return Batch(row["gone"], row["place"], row["is_at_end"])

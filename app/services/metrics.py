@@ -77,7 +77,7 @@ class Metrics:
         )
         self._held = Gauge(
             "huiyin_sends_held",
-            "1 while this process holds automatic messages and calls back until a person releases them.",
+            "1 while this process holds automatic messages and calls back; /readyz says why.",
             registry=self.registry,
         )
         self._add_pools(database)

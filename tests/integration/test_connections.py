@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import ClassVar
 
 import pytest
 import uvicorn
@@ -12,6 +13,8 @@ from app.connections import BoundedProtocol
 
 PATIENCE = 60.0
 """Seconds after which a connection counts as held open."""
+LARGE = 32 * 1024 * 1024
+"""Bytes of an answer; more than the buffers of the machine take."""
 GET = b"GET / HTTP/1.1\r\nHost: localhost\r\n"
 REFUSED = b"POST /refused HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000000\r\n\r\n"
 CHUNKED = b"POST / HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n"
@@ -30,8 +33,18 @@ class Patient(BoundedProtocol):
     HEAD_SECONDS = TAKE_SECONDS = 3600.0
 
 
+class Watched(Patient):
+    """One whose time is over when the test says so."""
+
+    made: ClassVar[list[BoundedProtocol]] = []
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        super().connection_made(transport)
+        self.made.append(self)
+
+
 async def echo(scope: Scope, receive: Receive, send: Send) -> None:
-    """Read a body and answer how long it was; refuse without reading; or talk for ever."""
+    """Read a body and answer how long it was; refuse without reading; answer much at once; or talk for ever."""
     length = 0
     if scope["path"] == "/":
         more = True
@@ -39,7 +52,7 @@ async def echo(scope: Scope, receive: Receive, send: Send) -> None:
             message = await receive()
             length += len(message.get("body", b""))
             more = message.get("more_body", False)
-    text = b"%d" % length
+    text = bytes(LARGE) if scope["path"] == "/large" else b"%d" % length
     endless = scope["path"] == "/endless"
     headers = [] if endless else [(b"content-length", b"%d" % len(text))]
     await send({"type": "http.response.start", "status": 200, "headers": headers})
@@ -152,6 +165,25 @@ async def test_who_takes_nothing_of_an_answer_is_cut_off() -> None:
         # Nothing is read; once the service cuts it off, writing fails.
         with pytest.raises(ConnectionError):
             await ask_for_ever(writer)
+
+
+async def test_who_takes_a_large_answer_slowly_gets_all_of_it() -> None:
+    async with connected(Watched) as (reader, writer):
+        writer.write(b"GET /large HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        taken = 0
+        await reader.readuntil(b"\r\n\r\n")
+        [protocol] = Watched.made
+        for _ in range(3):
+            left = protocol.transport.get_write_buffer_size()
+            async with asyncio.timeout(PATIENCE):
+                while left - protocol.transport.get_write_buffer_size() < protocol.LEAST_TAKEN_BYTES:
+                    taken += len(await reader.read(65536))
+            protocol._look_at_taking(left)
+            assert not protocol.transport.is_closing()
+        async with asyncio.timeout(PATIENCE):
+            while taken < LARGE:
+                taken += len(await reader.read(65536))
+    assert taken == LARGE
 
 
 async def test_usual_requests_one_after_another_are_answered() -> None:

@@ -26,7 +26,7 @@ TABLES = {
     ),
     "message_tombstone": (
         "INSERT INTO message_tombstone (bot_id, digest, at) SELECT 1, gen_random_uuid()::text::bytea",
-        rules.TOMBSTONES_KEPT,
+        rules.MESSAGE_IDS_KEPT,
     ),
 }
 

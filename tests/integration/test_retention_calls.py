@@ -155,27 +155,47 @@ async def removals(app: FastAPI, client: Client) -> str:
     return next(line for line in lines if line.startswith('huiyin_waiting_rows{kind="removal"}')).rsplit(" ", 1)[1]
 
 
-async def test_only_so_many_files_in_one_run(
-    database: Database, clock: ManualClock, passes: Passes, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(rules, "RECORDING_BATCHES", 2)
-    number = 3 * retention.BATCH
+async def fill(database: Database, number: int, at: datetime, state: str) -> None:
     await execute(
         database,
         """
         INSERT INTO outbound_call (job_id, provider, instance_id, script_id, call_type, phone, is_automatic, created_at,
                                    gives_up_at, ended_at, recording_state)
-        SELECT 'job-' || g, 'simulator', '', '', '', '+86139' || g, true, $2, $2, $2, 'stored'
+        SELECT gen_random_uuid(), 'simulator', '', '', '', '+86139' || g, true, $2, $2, $2, $3
         FROM generate_series(1, $1::int) g
         """,
         number,
-        clock.now() - 4 * DAY,
+        at,
+        state,
     )
-    stored = "SELECT count(*) FROM outbound_call WHERE recording_state = 'stored'"
+
+
+STORED = "SELECT count(*) FROM outbound_call WHERE recording_state = 'stored'"
+
+
+async def test_only_so_many_files_in_one_run(
+    database: Database, clock: ManualClock, passes: Passes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rules, "RECORDINGS", 2 * retention.BATCH)
+    # Calls without a recording cost no file, and do not keep those that have one waiting.
+    await fill(database, 3 * retention.BATCH, clock.now() - 4 * DAY, "none")
+    await fill(database, 3 * retention.BATCH, clock.now() - 4 * DAY, "stored")
     await passes.forget()
-    assert await value(database, stored) == retention.BATCH
+    assert await value(database, STORED) == retention.BATCH
     await passes.forget()
-    assert await value(database, stored) == 0
+    assert await value(database, STORED) == 0
+
+
+async def test_a_table_that_is_too_long_for_a_day_is_looked_through_all_the_same(
+    database: Database, clock: ManualClock, passes: Passes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rules, "BATCHES", 2)
+    await fill(database, 3 * retention.BATCH, clock.now() - 4 * DAY, "none")
+    await fill(database, 1, clock.now() - 4 * DAY, "stored")
+    await passes.forget()
+    clock.advance(DAY)
+    await passes.forget()
+    assert await value(database, STORED) == 0
 
 
 # --- talks ---------------------------------------------------------------------------------------------------

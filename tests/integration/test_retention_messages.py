@@ -171,7 +171,7 @@ async def test_a_message_that_is_delivered_once_more_is_no_new_answer(
     assert await texts(database) == []
     assert (await write(client, "真的", f"{USER}-2"))["replies"] == 1
     # The digest goes too, at last; it says nothing about the person.
-    clock.advance(rules.TOMBSTONES_KEPT + timedelta(seconds=1))
+    clock.advance(rules.MESSAGE_IDS_KEPT + timedelta(seconds=1))
     await passes.forget()
     assert await value(database, "SELECT count(*) FROM message_tombstone") == 1
 

@@ -4,6 +4,7 @@ Order of the locks: tasks, contacts (the source's) → do-not-contact list, shar
 source's) → numbers → lines. Whoever takes one of them takes it in this order, so that nobody waits in a circle.
 """
 
+from collections import defaultdict
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
@@ -110,7 +111,9 @@ class _Situation:
         self._blocked = {phone for phone, number in numbers.items() if number.is_blocked}
         self._unread = {phone for phone, number in numbers.items() if number.is_unread}
         self._phones = {row["phone"] for row in active}
-        self._uncertain = uncertain
+        self._uncertain: dict[str, list[Row]] = defaultdict(list)
+        for row in uncertain:
+            self._uncertain[row["phone"]].append(row)
         self._parties = {(row["party_id"], row["node_id"]): row for row in active if row["party_id"] is not None}
         self._free: dict[str, int] = {}
         self._numbers: dict[str, str | None] = {}
@@ -125,10 +128,10 @@ class _Situation:
         protected = await _protected(connection, wanted)
         parties = {item.subject.party_id for item in wanted if item.subject.party_id is not None}
         active = await store.active(connection, phones, parties)
-        # Behind the active ones: a call that ends just now is seen as active, or with its talk unread.
+        # Behind the active ones: a call that ends just now is seen as active, or by what it ended with.
         numbers = await store.numbers(connection, phones, since=now - DAY, blocked_since=now - BLOCK_LASTS)
-        held_since = now - max(item.rules.unknown_hold for item in wanted) - max(item.rules.interval for item in wanted)
-        uncertain = await store.uncertain(connection, phones, since=held_since)
+        longest_hold = max(max(item.rules.unknown_hold, item.rules.interval) for item in wanted)
+        uncertain = await store.uncertain(connection, phones, since=now - longest_hold)
         situation = cls(protected, wanted, numbers, active, uncertain)
         tasks = {item.lines.task_id: item.lines for item in wanted if item.lines is not None}
         own = {line_id for lines in tasks.values() for line_id in lines.all}
@@ -212,8 +215,8 @@ class _Situation:
         return self._parties.get((item.subject.party_id, item.subject.node_id))
 
     def _unknown_elsewhere_at(self, item: Wanted) -> datetime | None:
-        ends = [row["ended_at"] for row in self._uncertain if row["phone"] == item.phone and not _is_own(row, item)]
-        return max(ends, default=None)
+        calls = self._uncertain.get(item.phone or "", ())
+        return max((row["ended_at"] for row in calls if not _is_own(row, item)), default=None)
 
     def _lines_of(self, item: Wanted) -> Sequence[str]:
         return self._house if item.lines is None else item.lines.mine

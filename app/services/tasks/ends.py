@@ -1,8 +1,8 @@
 """When started tasks rest and run, and what happens at their end; on any number of replicas.
 
 A task that is open runs (2); outside its hours, or before its start, it waits (3) for its next opening, which is its
-``due_at``. Its stop ends it without an end action. With its last number done and no call
-under way it is over, and its end action is taken.
+``due_at``. Its stop ends it without an end action. With its last number done and no call under way it is over, and its
+end action is taken.
 """
 
 from collections.abc import Sequence

@@ -21,12 +21,12 @@ from app.domain.dialing.numbers import is_dialable
 from app.gateways.dialer import CallRef, Dial
 from app.gateways.dialer.simulator import Simulator
 from scripts.bench.dispatch.worker import Work, serve
-from scripts.bench.tasks.watching import all_done, watch
+from scripts.bench.tasks.watching import BY_INDEX, all_done, watch
 
 LEASE = timedelta(seconds=90)
 CHUNK, POLL_CHUNK = 25, 99
 # As ours reads: by index alone, whatever the statistics of a table say that was empty a moment ago.
-SETTINGS = {"timezone": "UTC", "jit": "off", "enable_seqscan": "off", "enable_bitmapscan": "off"}
+SETTINGS = {"timezone": "UTC", "jit": "off", **BY_INDEX}
 NUMBER_STATUS = {
     TaskStatus.NO_ANSWER: (4, "无应答"),
     TaskStatus.BUSY: (8, "占线"),

@@ -9,7 +9,7 @@ import asyncpg
 
 SAMPLE_SECONDS = 0.05
 # By the index, though the statistics, which are those of an empty table, say otherwise: who watches must cost little.
-_BY_INDEX = {"enable_seqscan": "off", "enable_bitmapscan": "off"}
+BY_INDEX = {"enable_seqscan": "off", "enable_bitmapscan": "off"}
 _IN_USE = "SELECT count(*)::int FROM outbound_call WHERE line_id = 'bench' AND ended_at IS NULL"
 _IS_DONE = """
     SELECT NOT EXISTS (SELECT FROM task_number WHERE due_at IS NOT NULL)
@@ -28,7 +28,7 @@ class Watched:
 async def watch(url: str) -> AsyncIterator[Watched]:
     """Count slots in use during the block."""
     watched = Watched()
-    connection = await asyncpg.connect(url, server_settings=_BY_INDEX)
+    connection = await asyncpg.connect(url, server_settings=BY_INDEX)
 
     async def sample() -> None:
         while True:
@@ -46,7 +46,7 @@ async def watch(url: str) -> AsyncIterator[Watched]:
 
 async def all_done(url: str) -> None:
     """Wait until no number waits or is called."""
-    connection = await asyncpg.connect(url, server_settings=_BY_INDEX)
+    connection = await asyncpg.connect(url, server_settings=BY_INDEX)
     try:
         while not await connection.fetchval(_IS_DONE):  # noqa: ASYNC110 - another connection sets no event
             await asyncio.sleep(SAMPLE_SECONDS)

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from app.domain.retention import ROUND, Kind, Policy, Walk, limits, place_now
+from app.domain.retention import ROUND, Kind, Policy, Walk, limits, walk_after
 
 NOW = datetime(2026, 3, 5, 10, 30, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -35,13 +35,14 @@ def test_every_kind_can_have_a_limit() -> None:
 @pytest.mark.parametrize(
     ("began", "expected"),
     [
-        (NOW, Walk(77, NOW)),
-        (NOW - ROUND + timedelta(microseconds=1), Walk(77, NOW - ROUND + timedelta(microseconds=1))),
+        (NOW, Walk(99, NOW)),
+        (NOW - ROUND + timedelta(microseconds=1), Walk(99, NOW - ROUND + timedelta(microseconds=1))),
         (NOW - ROUND, Walk(0, NOW)),
         (NOW - 30 * ROUND, Walk(0, NOW)),
         (NOW + timedelta(seconds=1), Walk(0, NOW)),
     ],
     ids=["just begun", "nearly over", "over", "long over", "clock set back"],
 )
-def test_a_walk_goes_on_until_its_round_is_over(began: datetime, expected: Walk) -> None:
-    assert place_now(Walk(77, began), NOW) == expected
+def test_a_walk_that_came_to_its_end_begins_anew_when_its_round_is_over(began: datetime, expected: Walk) -> None:
+    assert walk_after(Walk(77, began), 99, NOW, is_at_end=True) == expected
+    assert walk_after(Walk(77, began), 99, NOW, is_at_end=False) == Walk(99, began), "what lies behind has its turn"
