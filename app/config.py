@@ -123,6 +123,8 @@ class Settings(BaseSettings):
     """Requests of one key in a minute, per process; callers without a key are not counted."""
     cors_origins: Annotated[tuple[str, ...], NoDecode] = ()
     """Comma-separated origins (``https://app.example.com``) whose pages may call with a key."""
+    chat_origins: Annotated[tuple[str, ...], NoDecode] = ()
+    """Comma-separated origins whose pages may show a person's web chat in themselves."""
     request_timeout_seconds: Annotated[float, Field(gt=0, le=3600)] = 60.0
     """How long a request may take until its answer begins; by default longer where gateways are given longer."""
     max_body_bytes: Annotated[int, Field(ge=1024)] = 64 * 1024 * 1024
@@ -210,7 +212,13 @@ class Settings(BaseSettings):
         return (*sources, named["init_settings"], named["env_settings"], _SecretFiles(settings_cls))
 
     @field_validator(
-        "api_keys", "trusted_proxies", "cors_origins", "notify_hosts", "aliyun_calling_numbers", mode="before"
+        "api_keys",
+        "trusted_proxies",
+        "cors_origins",
+        "chat_origins",
+        "notify_hosts",
+        "aliyun_calling_numbers",
+        mode="before",
     )
     @classmethod
     def _split(cls, value: object) -> object:
@@ -233,7 +241,7 @@ class Settings(BaseSettings):
             raise ValueError("must begin with http:// or https:// and a host")
         return value
 
-    @field_validator("cors_origins")
+    @field_validator("cors_origins", "chat_origins")
     @classmethod
     def _exact_origins(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         for origin in value:

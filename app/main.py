@@ -29,6 +29,7 @@ from app.repositories.database import Database
 from app.routers import (
     bots,
     calendar,
+    chat_page,
     contact_records,
     contacts,
     docs,
@@ -85,6 +86,7 @@ _ROUTERS = (
     AGENT,
     calendar.router,
     health.router,
+    chat_page.router,
     docs.router,
 )
 

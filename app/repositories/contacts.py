@@ -141,6 +141,13 @@ async def update(connection: asyncpg.Connection, contact_id: int, card: Card, no
     )
 
 
+async def set_chat_token(connection: asyncpg.Connection, contact_id: int, token: str, now: datetime) -> None:
+    """Give a person's web chat another address."""
+    await connection.execute(
+        "UPDATE contact SET chat_token = $2, updated_at = $3 WHERE id = $1", contact_id, token, now
+    )
+
+
 async def set_muted(connection: asyncpg.Connection, contact_id: int, muted: bool, now: datetime) -> None:
     """Mute or unmute a locked person."""
     await connection.execute(_MUTE, contact_id, muted, now)

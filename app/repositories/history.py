@@ -14,6 +14,10 @@ _LINES = """
     SELECT ordinal AS number, direction, text, created_at FROM chat_message
     WHERE contact_id = $1 AND ordinal > $2 ORDER BY ordinal LIMIT $3
 """
+_LINES_BEFORE = """
+    SELECT ordinal AS number, direction, text, created_at FROM chat_message
+    WHERE contact_id = $1 AND ordinal > $2 AND ordinal < $3 ORDER BY ordinal DESC LIMIT $4
+"""
 
 
 _SUBJECTS: dict[bool | None, tuple[Subject, ...]] = {
@@ -91,6 +95,14 @@ async def lines_after(connection: asyncpg.Connection, contact_id: int, after: in
     """Return up to ``limit`` messages of a person after a number, oldest first."""
     rows: list[asyncpg.Record] = await connection.fetch(_LINES, contact_id, after, limit)
     return rows
+
+
+async def lines_before(
+    connection: asyncpg.Connection, contact_id: int, after: int, before: int, limit: int
+) -> list[asyncpg.Record]:
+    """Return the newest ``limit`` messages of a person between two numbers, oldest first."""
+    rows: list[asyncpg.Record] = await connection.fetch(_LINES_BEFORE, contact_id, after, before, limit)
+    return rows[::-1]
 
 
 async def message_counts(connection: asyncpg.Connection, contact_ids: Sequence[int]) -> dict[int, int]:

@@ -27,6 +27,14 @@ async def find_by_chat_token(connection: asyncpg.Connection, token: str) -> asyn
     )
 
 
+async def find_chat(connection: asyncpg.Connection, token: str) -> asyncpg.Record | None:
+    """Return what the page of a web chat begins with: ``name``, of the bot that speaks there."""
+    return await connection.fetchrow(
+        "SELECT b.name FROM contact c JOIN bot b ON b.id = c.bot_id WHERE c.chat_token = $1 AND b.deleted_at IS NULL",
+        token,
+    )
+
+
 async def find_bot(connection: asyncpg.Connection, bot_id: int) -> asyncpg.Record:
     """Return a bot with its delivery settings."""
     row = await connection.fetchrow(_BOT, bot_id)

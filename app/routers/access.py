@@ -36,7 +36,7 @@ from app.routers.grants import ANYBODY, PROVING, THIS_MACHINE, Grant, give, key_
 from app.routers.wrong_keys import GUESSABLE, WrongKeys
 from app.services.keys import KeyRing
 
-OPEN: Final = frozenset({"/healthz", "/readyz"})
+OPEN: Final = frozenset({"/healthz", "/readyz", "/webchat/chat.css", "/webchat/chat.js", "/webchat/embed.js"})
 SIGNED: Final = "/api/v1/chatbot/"
 """Calls of Chatopera's clients: ``/api/v1/chatbot/{clientId}/…``; the routes there check the signature."""
 PROVEN: Final = ("/chat/", "/api/webchat/", SIGNED, "/api/v1/outbound-bot/recordings/")

@@ -205,3 +205,15 @@ async def unmute_contact(contact_id: PathId, context: ContextDep, session: Sessi
     """取消静音,复聊从原处继续。Lifts the mute; the sequence goes on from where it stands."""
     await service.set_muted(context, contact_id, False, actor=actor)
     return ContactOut.model_validate(await shown(session, contact_id), from_attributes=True)
+
+
+@router.post(
+    "/{contact_id}/chat-link",
+    status_code=HTTPStatus.CREATED,
+    summary="更换网页聊天链接 Renew the web chat link",
+    responses=problems(HTTPStatus.NOT_FOUND),
+)
+async def renew_chat_link(contact_id: PathId, context: ContextDep, session: SessionDep, actor: ActorDep) -> ContactOut:
+    """旧链接立即失效,新链接见 chat_url。The link before stops working at once; the new one is the chat_url."""
+    await service.renew_chat(context, contact_id, actor=actor)
+    return ContactOut.model_validate(await shown(session, contact_id), from_attributes=True)

@@ -15,7 +15,7 @@ from app.routers.families import FamilyRouter
 from app.routers.rate_limiter import RateLimiter
 from app.routers.responses import problems
 from app.routers.tags import Tag
-from app.schemas.messages import ChatIn, ChatLineOut, ChatLines
+from app.schemas.messages import ChatIn, ChatLineOut, ChatLines, ChatOut
 from app.services import inbound
 from app.services.context import Context
 from app.services.live import LiveHistory
@@ -48,8 +48,12 @@ async def find_person(token: Token, context: ContextDep) -> asyncpg.Record:
     async with context.database.connection() as connection:
         person = await people.find_by_chat_token(connection, token)
     if person is None:
-        raise NotFoundError("聊天链接无效或已失效 (this chat link is not valid)")
+        raise _no_such_chat()
     return person
+
+
+def _no_such_chat() -> NotFoundError:
+    return NotFoundError("聊天链接无效或已失效 (this chat link is not valid)")
 
 
 PersonDep = Annotated[Any, Depends(find_person)]
@@ -57,9 +61,26 @@ PersonDep = Annotated[Any, Depends(find_person)]
 
 
 @router.get(
+    "/{token}",
+    summary="聊天对象 Who speaks in the chat",
+    description="网页聊天的标题。The title of the web chat.",
+    response_model=ChatOut,
+    responses=problems(HTTPStatus.NOT_FOUND),
+)
+async def read_chat(token: Token, context: ContextDep) -> dict[str, Any]:
+    """Say who speaks."""
+    async with context.database.connection() as connection:
+        chat = await people.find_chat(connection, token)
+    if chat is None:
+        raise _no_such_chat()
+    return dict(chat)
+
+
+@router.get(
     "/{token}/messages",
     summary="读取聊天 Read the chat",
-    description="编号 after 之后的消息,旧的在前。Messages after a number, oldest first.",
+    description="编号 after 之后的消息,旧的在前;给出 before 时为该编号之前最新的一页。"
+    "Messages after a number, oldest first; with before, the newest page of those below that number.",
     response_model=ChatLines,
     responses=problems(HTTPStatus.NOT_FOUND),
 )
@@ -69,9 +90,16 @@ async def read_lines(
     after: Annotated[
         int, Query(ge=0, le=MAX_ID - LINES, description="已读到的编号 (the last number that was read)")
     ] = 0,
+    before: Annotated[
+        int | None, Query(ge=1, le=MAX_ID, description="只要此编号之前的 (only messages below this number)")
+    ] = None,
 ) -> dict[str, Any]:
-    """Read a chat from a number on."""
-    return {"results": [dict(row) for row in await _lines(context, person["id"], after)]}
+    """Read a page of a chat."""
+    if before is None:
+        return {"results": [dict(row) for row in await _lines(context, person["id"], after)]}
+    async with context.database.connection() as connection:
+        rows = await history.lines_before(connection, person["id"], after, before, LINES)
+    return {"results": [dict(row) for row in rows]}
 
 
 @router.post(
@@ -101,13 +129,14 @@ async def write_line(person: PersonDep, body: ChatIn, context: ContextDep, reque
 @router.get(
     "/{token}/stream",
     summary="实时消息 Live messages",
-    description="服务器推送 (text/event-stream);用 Last-Event-ID 续传。"
-    "Server-sent events, resumable with Last-Event-ID.",
+    description="服务器推送 (text/event-stream),从编号 after 之后开始;用 Last-Event-ID 续传;链接失效时结束。"
+    "Server-sent events after the number after, resumable with Last-Event-ID; it ends when the link does.",
     response_class=EventSourceResponse,
     responses=problems(HTTPStatus.NOT_FOUND)
     | {HTTPStatus.OK: {"description": "text/event-stream", "content": {"text/event-stream": {"example": _EVENTS}}}},
 )
 async def stream(
+    token: Token,
     person: PersonDep,
     request: Request,
     context: ContextDep,
@@ -120,14 +149,20 @@ async def stream(
             description="已收到的最后编号,浏览器自动携带 (the last number received; browsers send it by themselves)",
         ),
     ] = 0,
+    after: Annotated[
+        int, Query(ge=0, le=MAX_ID - LINES, description="已读到的编号 (the last number that was read)")
+    ] = 0,
 ) -> AsyncIterable[ServerSentEvent]:
     """Send the chat's messages after the last one that the reader saw, then new ones as they come."""
     live: LiveHistory = request.app.state.live
-    seen = last_event_id
+    seen = max(last_event_id, after)
     async with live.watch(person["id"]) as watch:
         while not context.stopping.is_set():
             watch.changed.clear()
-            lines = await _lines(context, person["id"], seen)
+            async with context.database.connection() as connection:
+                if await people.find_by_chat_token(connection, token) is None:
+                    return  # the person has another link now, or is gone
+                lines = await history.lines_after(connection, person["id"], seen, LINES)
             for line in lines:
                 seen = line["number"]
                 yield ServerSentEvent(data=ChatLineOut.model_validate(dict(line)), id=str(seen), event="message")

@@ -99,6 +99,12 @@ class ChatLineOut(Output):
     created_at: Annotated[WireMoment, Field(examples=["2026-03-05T10:35:00Z"])]
 
 
+class ChatOut(Output):
+    """Who speaks in a web chat."""
+
+    name: Annotated[str, Field(description="机器人名称 (the bot's name)", examples=["招聘助手"])]
+
+
 class ChatLines(Output):
     """Messages of one web chat after a number, oldest first."""
 

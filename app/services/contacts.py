@@ -129,6 +129,19 @@ async def set_muted(context: Context, contact_id: int, muted: bool, *, actor: st
     context.wake.set()
 
 
+async def renew_chat(context: Context, contact_id: int, *, actor: str) -> None:
+    """Give a person's web chat another link; the one before opens nothing any more."""
+    now = context.clock.now()
+    token = context.ids.token()
+
+    async def work(connection: asyncpg.Connection) -> None:
+        await protection.lock_contact(connection, contact_id)
+        await contacts.set_chat_token(connection, contact_id, token, now)
+        await audit.write(connection, now, actor=actor, action="chat_link", entries=[audit.Entry(contact_id)])
+
+    await in_transaction(context, work)
+
+
 async def _taken(connection: asyncpg.Connection, bot_id: int, user_id: str) -> ConflictError:
     existing = await contacts.id_of_user(connection, bot_id, user_id)
     return ConflictError(

@@ -1,11 +1,15 @@
-"""A real browser, and all that it complains about."""
+"""A real browser, all that it complains about, and a server for it in this process."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+import uvicorn
 from playwright.async_api import Page, async_playwright
+from starlette.types import ASGIApp
 
 from tests.e2e.service import PATIENCE
+from tests.faults.service import eventually
 from tests.lacking import BROWSER, need_browser
 
 OPTIONS = (
@@ -35,3 +39,16 @@ async def browsing(*, password: str | None = None) -> AsyncIterator[tuple[Page, 
             yield page, complaints
         finally:
             await browser.close()
+
+
+@asynccontextmanager
+async def listening(app: ASGIApp) -> AsyncIterator[str]:
+    """Serve on a free port of this machine; the signals stay those of the test run."""
+    server = uvicorn.Server(uvicorn.Config(app, port=0, ws="none", log_config=None, proxy_headers=False))
+    serving = asyncio.create_task(server._serve())
+    await eventually(lambda: server.started)
+    try:
+        yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
+    finally:
+        server.should_exit = True
+        await serving

@@ -1,33 +1,13 @@
 """The documentation page in a real browser, under the policy that forbids everything inline and foreign."""
 
-import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-
-import uvicorn
-from fastapi import FastAPI
 from playwright.async_api import Locator, Page
 from pydantic import SecretStr
 
 from app.config import Settings
 from app.main import create_app
-from tests.e2e.browser import browsing
-from tests.faults.service import eventually
+from tests.e2e.browser import browsing, listening
 
 KEY = "a-key-of-this-test"
-
-
-@asynccontextmanager
-async def listening(app: FastAPI) -> AsyncIterator[str]:
-    """Serve on a free port of this machine; the signals stay those of the test run."""
-    server = uvicorn.Server(uvicorn.Config(app, port=0, ws="none", log_config=None, proxy_headers=False))
-    serving = asyncio.create_task(server._serve())
-    await eventually(lambda: server.started)
-    try:
-        yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
-    finally:
-        server.should_exit = True
-        await serving
 
 
 async def find_operation(page: Page, tag: str, path: str) -> Locator:
