@@ -14,7 +14,7 @@ class Signals(NamedTuple):
     """What speaks for an entry, and what against it; each about 0..1."""
 
     cosine: float
-    """Between the query and the entry's best question."""
+    """Between the query and the entry's best question, as the metric bends them."""
     close: float
     """How far the cosine is above `CLOSE`, 0..1: nearly the same words say more than a straight line would give."""
     score: float
@@ -62,23 +62,23 @@ class Weights(NamedTuple):
 
 FITTED: Final[dict[bool, Weights]] = {
     False: Weights(
-        bias=-3.357,
+        bias=-4.118,
         signals=Signals(
-            cosine=3.154,
-            close=4.533,
-            score=1.508,
-            margin=5.107,
-            gap=4.319,
-            length=1.167,
-            asked=0.119,
-            answered=-5.011,
-            elsewhere=0.0,
-            kind_added=-1.004,
-            kind_missing=-0.34,
+            cosine=3.695,
+            close=4.205,
+            score=3.727,
+            margin=5.685,
+            gap=0.893,
+            length=1.246,
+            asked=0.0,
+            answered=-5.374,
+            elsewhere=-0.398,
+            kind_added=-0.576,
+            kind_missing=-0.707,
             negation=0.0,
             number=0.0,
         ),
-        steepness=1.058,
+        steepness=0.717,
         shift=0.405,
     ),
     True: Weights(

@@ -1,8 +1,9 @@
 """The questions of one bot in memory: rows come and go, a query gets ranked entries.
 
-Ranking. Vectors are compared after half of the bot's mean vector is taken away: what all questions of a bot have in
-common tells none of them apart. An entry's score is mostly the similarity to the mean of its questions (several
-wordings together say better than each alone what is meant), and for a fifth that of its best question.
+Ranking. Vectors are bent by the encoder's metric (`metric`) and compared after half of the bot's mean vector is taken
+away: what all questions of a bot have in common tells none of them apart. An entry's score is mostly the similarity to
+the mean of its questions (several wordings together say better than each alone what is meant), and for a fifth that of
+its best question.
 """
 
 import math
@@ -17,6 +18,7 @@ from numpy.typing import NDArray
 
 from app.gateways.matcher.confidence import CLOSE, FITTED, LENGTH_CAP, MARGIN_CAP, Signals, Weights, confidence
 from app.gateways.matcher.encoders import Encoder, Vectors
+from app.gateways.matcher.metric import bend, metric_of
 from app.gateways.matcher.wording import Wording, grams_of, observe
 
 CENTRING: Final = 0.5
@@ -25,6 +27,8 @@ CENTRING_NEEDS: Final = 10
 CENTROID_SHARE: Final = 0.8
 CANDIDATES: Final = 5
 """Entries that get a closer look and a confidence."""
+BENT_AT_ONCE: Final = 256
+"""A large base would otherwise need its vectors twice more, for a moment, in double the precision."""
 _TINY: Final = 1e-12
 _BETWEEN: Final = "\0"
 """No text holds it."""
@@ -98,6 +102,7 @@ class Index:
 
     def __init__(self, encoder: Encoder, weights: Weights | None = None) -> None:
         self._lexical = encoder.lexical
+        self._metric = metric_of(encoder.name)
         self._weights = weights or FITTED[encoder.lexical]
         self._lock = threading.Lock()
         self._slots: dict[str, int] = {}
@@ -115,14 +120,15 @@ class Index:
     def upsert(self, questions: Iterable[Question]) -> None:
         """Put in rows that are new or changed; disabled ones stay out of answers."""
         prepared = [_Row(question, observe(question.text)) for question in questions]
+        vectors = self._bent([row.question.vector for row in prepared])
         with self._lock:
-            for row in prepared:
+            for row, vector in zip(prepared, vectors, strict=True):
                 slot = self._slots.get(row.question.question_id)
                 if slot is None:
                     slot = self._take_slot()
                     self._slots[row.question.question_id] = slot
                 self._put(slot, row)
-                self._matrix[slot] = row.question.vector
+                self._matrix[slot] = vector
             self._derived = None
 
     def remove(self, question_ids: Iterable[str]) -> None:
@@ -152,7 +158,7 @@ class Index:
             if not self._enabled:
                 return [[] for _ in texts]
             derived = self._derive()
-            cosines, similarities = self._compare(derived, vectors)
+            cosines, similarities = self._compare(derived, bend(vectors, self._metric))
             # Rounded, so that equal entries are equal whatever order a product was summed in.
             scores = np.round(_scores(derived, similarities), 5)
             return [
@@ -165,6 +171,13 @@ class Index:
                 )
                 for i, text in enumerate(texts)
             ]
+
+    def _bent(self, vectors: Sequence[Floats]) -> NDArray[np.float16]:
+        bent = np.empty((len(vectors), self._matrix.shape[1]), dtype=np.float16)
+        for start in range(0, len(vectors), BENT_AT_ONCE):
+            part = slice(start, start + BENT_AT_ONCE)
+            bent[part] = bend(np.stack(vectors[part]), self._metric)
+        return bent
 
     def _take_slot(self) -> int:
         if self._free:
@@ -241,7 +254,7 @@ class Index:
         return self._derived
 
     def _compare(self, derived: _Derived, queries: Vectors) -> tuple[Floats, Floats]:
-        """Give cosines as the encoder means them, and those after centring; both need one product."""
+        """Give cosines as the metric means them, and those after centring; both need one product."""
         mean, weights = derived.mean, derived.weights
         raw = (queries * weights) @ derived.columns
         query_mean = queries @ (weights * mean)
