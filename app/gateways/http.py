@@ -53,6 +53,11 @@ class Answer:
     retry_after: str | None
     body: bytes
 
+    @property
+    def is_success(self) -> bool:
+        """Whether the status says that what was asked for is done (2xx)."""
+        return HTTPStatus.OK <= self.status < HTTPStatus.MULTIPLE_CHOICES
+
 
 class HttpClient:
     """Sends requests; safe for many at a time."""

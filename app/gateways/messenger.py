@@ -149,7 +149,7 @@ def outcome_of(answer: Answer, now: datetime) -> Outcome:
     """Read a gateway's answer by the rules at the top of this module."""
     status = answer.status
     error = f"HTTP {status}"
-    if HTTPStatus.OK <= status < HTTPStatus.MULTIPLE_CHOICES:
+    if answer.is_success:
         return Sent()
     if status == HTTPStatus.TOO_MANY_REQUESTS:
         return NotSent(error, _retry_after(answer.retry_after, now))

@@ -44,9 +44,8 @@ async def check(database: Database) -> None:
 
 
 async def _run(database: Database, command_name: str, *arguments: str) -> None:
-    # Alembic is slow to import and most starts do not need it.
-    from alembic import command  # noqa: PLC0415
-    from alembic.config import Config  # noqa: PLC0415
+    from alembic import command  # noqa: PLC0415 - slow to import, and most starts do not need it
+    from alembic.config import Config  # noqa: PLC0415 - the same
 
     config = Config(_ROOT / "alembic.ini")
 

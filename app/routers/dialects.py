@@ -5,7 +5,7 @@ A path that no route matches still belongs to a family: that is why the prefix d
 
 from collections.abc import Collection, Mapping, Sequence
 from http import HTTPStatus
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 from fastapi.responses import JSONResponse
 
@@ -87,7 +87,7 @@ class OutboundDialect:
 class AgentDialect:
     """``{code, status: "error", message, data: null}``."""
 
-    _CODES = {TaskStartedError.code: 6007}  # noqa: RUF012 - never written to
+    _CODES: ClassVar[Mapping[str, int]] = {TaskStartedError.code: 6007}
 
     def error(self, error: AppError) -> JSONResponse:
         """Answer with the error's status, the same number in ``code`` unless the error has one of its own."""
@@ -110,7 +110,7 @@ class ChatbotDialect:
     ``plain`` statuses about access are answered as they are, with the same body.
     """
 
-    _CODES = {HTTPStatus.CONFLICT: 2, HTTPStatus.NOT_FOUND: 3}  # noqa: RUF012 - never written to
+    _CODES: ClassVar[Mapping[HTTPStatus, int]] = {HTTPStatus.CONFLICT: 2, HTTPStatus.NOT_FOUND: 3}
 
     def __init__(self, plain: Collection[HTTPStatus] = ()) -> None:
         self._plain = plain

@@ -46,7 +46,7 @@ async def _deliver(context: Context, http: HttpClient, event: asyncpg.Record) ->
         answer = await http.request("POST", event["event_url"], headers=headers, body=body)
     except TransportError as error:
         return _failed(event, now, str(error))
-    if 200 <= answer.status < 300:  # noqa: PLR2004 - HTTP's own numbers
+    if answer.is_success:
         return event["id"], "delivered", now, None
     return _failed(event, now, f"HTTP {answer.status}")
 

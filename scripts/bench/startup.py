@@ -11,6 +11,7 @@ import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import psutil
 
@@ -134,13 +135,13 @@ def _postgres_alone(data_dir: Path) -> float:
     runner.own(data_dir)
     locale = ["--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--locale=C", "--lc-ctype=C.UTF-8"]
     options = ["--username=huiyin", "--auth=trust", "--encoding=UTF8", *locale, "--no-sync", "--no-instructions"]
-    identity = {"user": runner.uid, "group": runner.gid, "extra_groups": []} if runner.switched else {}
+    identity: dict[str, Any] = {"user": runner.uid, "group": runner.gid, "extra_groups": []} if runner.switched else {}
     cluster = data_dir / "cluster"
     began = time.perf_counter()
-    subprocess.run(  # type: ignore[call-overload]  # the identity
+    subprocess.run(
         [binaries / "initdb", "-D", cluster, *options], cwd=data_dir, stdout=subprocess.DEVNULL, check=True, **identity
     )
-    process = subprocess.Popen(  # type: ignore[call-overload]  # the identity
+    process = subprocess.Popen(
         [binaries / "postgres", "-D", cluster, "-h", "", "-k", data_dir],
         cwd=data_dir,
         stderr=subprocess.DEVNULL,

@@ -12,6 +12,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Mapping, Sequence
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
@@ -76,7 +77,7 @@ class Container:
         start = time.monotonic()
         while True:
             with contextlib.suppress(ImageError):
-                if self.ask("GET", "/readyz")[0] == 200:  # noqa: PLR2004 - a status of HTTP
+                if self.ask("GET", "/readyz")[0] == HTTPStatus.OK:
                     return time.monotonic() - start
             if self.ended() is not None or time.monotonic() - start > SECONDS:
                 raise ImageError(f"{self.name} did not become ready:\n{self.said()[-2000:]}")
@@ -146,7 +147,7 @@ def _specification(
     # Without a cgroup: limits of memory and processor are the machine's affair, not the image's.
     shape["linux"]["namespaces"] = [{"type": kind} for kind in ("pid", "network", "ipc", "uts", "mount")]
     shape["mounts"] = [mount for mount in shape["mounts"] if not mount["destination"].startswith("/sys")]
-    shape["mounts"].append({"destination": "/tmp", "type": "tmpfs", "source": "tmpfs", "options": ["nosuid", "nodev"]})  # noqa: S108 - as compose.yaml
+    shape["mounts"].append({"destination": "/tmp", "type": "tmpfs", "source": "tmpfs", "options": ["nosuid", "nodev"]})  # noqa: S108 - the container's own, as in compose.yaml
     for place, folder in mounts.items():
         bind = {"destination": place, "type": "bind", "source": str(folder), "options": ["rbind", "rw", "nosuid"]}
         shape["mounts"].append(bind)

@@ -11,6 +11,7 @@ import secrets
 import shutil
 import sys
 import time
+from http import HTTPStatus
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
@@ -79,13 +80,13 @@ class Check:
         first.inside(*health)
         self.expect("the image's HEALTHCHECK passes", holds=True)
         status, made = first.ask("POST", "/api/followup-configs", _CONFIG)
-        self.expect("a follow-up config is made", holds=status < 300, detail=status)  # noqa: PLR2004 - HTTP
+        self.expect("a follow-up config is made", holds=status == HTTPStatus.CREATED, detail=status)
         self.expect("SIGTERM ends it with 0", holds=(code := first.stop()) == 0, detail=f"exit code {code}")
         second = self.container("alone-2")
         second.start(env=env, mounts=volume)
         took = second.wait_until_ready()
         status, read = second.ask("GET", f"/api/followup-configs/{made['id']}")
-        same = status == 200 and read["position"] == _CONFIG["position"]  # noqa: PLR2004 - HTTP
+        same = status == HTTPStatus.OK and read["position"] == _CONFIG["position"]
         self.expect("a new container on the same volume reads it", holds=same, detail=f"ready after {took:.1f} s")
         self.expect("SIGTERM ends it with 0", holds=second.stop() == 0)
 
@@ -136,7 +137,7 @@ class Check:
         status, read = two.ask("GET", f"/api/followup-configs/{made['id']}")
         self.expect("what one writes the other reads", holds=(status, read["id"]) == (200, made["id"]))
         self.expect("one ends with 0", holds=one.stop() == 0)
-        self.expect("the other still answers", holds=two.ask("GET", "/readyz")[0] == 200)  # noqa: PLR2004 - HTTP
+        self.expect("the other still answers", holds=two.ask("GET", "/readyz")[0] == HTTPStatus.OK)
         self.expect("and ends with 0", holds=two.stop() == 0)
         database.stop()
 

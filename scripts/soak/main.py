@@ -15,6 +15,7 @@ import signal
 import statistics
 import sys
 import tempfile
+from http import HTTPStatus
 from pathlib import Path
 from typing import IO, NamedTuple
 
@@ -173,7 +174,7 @@ def judge(run: Soak, load: Load, stub: Gateway, code: int) -> list[Verdict]:
     files = max(s.files for s in steady[-fifth:]) - max(s.files for s in steady[:fifth])
     connections = max(s.connections for s in run.samples)
     errors = len(run.lines("error")) + len(run.lines("critical"))
-    failed = sum(count for (_, status), count in load.answers.items() if status >= 500)  # noqa: PLR2004 - HTTP
+    failed = sum(count for (_, status), count in load.answers.items() if status >= HTTPStatus.INTERNAL_SERVER_ERROR)
     verdicts = [
         Verdict("error lines in the log", str(errors), "0", errors == 0),
         Verdict("answers 5xx", str(failed), "0", failed == 0),

@@ -38,7 +38,7 @@ class Watched(Patient):
 
     made: ClassVar[list[BoundedProtocol]] = []
 
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as the class above
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
         self.made.append(self)
 

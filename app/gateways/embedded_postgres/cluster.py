@@ -183,7 +183,7 @@ def _serves(process: int, cluster: Path) -> bool:
     """Whether a live process is a postmaster of this cluster; a postmaster's working directory is its cluster."""
     if sys.platform != "linux":
         command = ["/bin/ps", "-p", str(process), "-o", "comm="]
-        return b"postgres" in subprocess.run(command, capture_output=True, check=False).stdout  # noqa: S603 - a number
+        return b"postgres" in subprocess.run(command, capture_output=True, check=False).stdout  # noqa: S603 - all of it is ours but a number
     try:
         program = Path(f"/proc/{process}/exe").readlink().name
         return program.startswith("postgres") and Path(f"/proc/{process}/cwd").samefile(cluster)

@@ -10,22 +10,14 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.models import BridgeGroup, CustomerService
 from app.repositories import agent as store
 from app.repositories import agent_groups
-from app.services.agent.shelf import Shelf, refuse_unknown
+from app.services.agent.shelf import PlainShelf, Shelf, refuse_unknown
 
 
-class Seats(Shelf[CustomerService, CustomerService]):
+class Seats(PlainShelf[CustomerService]):
     """Persons to whom talks are passed on."""
 
     model = CustomerService
     noun = "客服 (seat)"
-
-    async def of_account(self, session: AsyncSession, account_id: str) -> Sequence[CustomerService]:
-        """Return all of an account, by age."""
-        return await store.items(session, CustomerService, account_id)
-
-    async def view(self, session: AsyncSession, item: CustomerService) -> CustomerService:  # noqa: ARG002 - it is all there
-        """Return the seat itself."""
-        return item
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,6 @@
 """Groups of dialling hours, of which an account that has any has exactly one default."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -9,26 +9,18 @@ from app.domain.tasks import Day, hours_fault
 from app.errors import ConflictError
 from app.models import DialTimeGroup
 from app.repositories import agent as store
-from app.services.agent.shelf import Shelf, keep_one_default, refuse
+from app.services.agent.shelf import PlainShelf, keep_one_default, refuse
 
 _OTHER_FIRST = "请先将其他呼叫时间组设为默认 (make another group the default first)"
 
 
-class DialTimes(Shelf[DialTimeGroup, DialTimeGroup]):
+class DialTimes(PlainShelf[DialTimeGroup]):
     """When tasks may dial."""
 
     model = DialTimeGroup
     noun = "呼叫时间组 (dial-time group)"
 
-    async def of_account(self, session: AsyncSession, account_id: str) -> Sequence[DialTimeGroup]:
-        """Return all of an account, by age."""
-        return await store.items(session, DialTimeGroup, account_id)
-
-    async def view(self, session: AsyncSession, item: DialTimeGroup) -> DialTimeGroup:  # noqa: ARG002 - it is all there
-        """Return the group itself."""
-        return item
-
-    async def check(self, session: AsyncSession, item: DialTimeGroup, given: Mapping[str, Any]) -> None:  # noqa: ARG002 - looks at the whole
+    async def check(self, session: AsyncSession, item: DialTimeGroup, given: Mapping[str, Any]) -> None:  # noqa: ARG002 - the whole must hold, whatever was given
         """Refuse hours that cannot be, with their place."""
         days = [Day(day["week"], [(t["begin_time"], t["end_time"]) for t in day["times"]]) for day in item.content]
         refuse(hours_fault(days), "content")

@@ -135,5 +135,5 @@ async def _end_failed(running: _Import, problem: str) -> None:
     """Write down why an import broke off; that must not hide what broke it off."""
     try:
         await running.end(problem)
-    except Exception as error:  # noqa: BLE001 - the database is away: readers see its silence
+    except Exception as error:  # noqa: BLE001 - what broke the import off is raised behind this; readers see its silence
         log.warning("an import that broke off could not be marked", import_id=running.id, error=repr(error))

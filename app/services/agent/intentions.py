@@ -128,14 +128,14 @@ class TalkReader:
             return _settled(row, by_rules(row))
         async with slots:
             try:
-                reading = await self._reading(lines)
+                reading, model = await self._reading(lines)
             except AnalystError as error:
                 log.warning("a talk is read by rules", call_id=row["call_id"], reason=str(error))
                 return _settled(row, by_rules(row), problem=str(error))
-        assert self.analyst is not None  # noqa: S101 - who read it
-        return _settled(row, reading, model=self.analyst.name)
+        return _settled(row, reading, model=model)
 
-    async def _reading(self, lines: Sequence[Line]) -> Reading:
+    async def _reading(self, lines: Sequence[Line]) -> tuple[Reading, str]:
+        """Return what a talk says, and the name of who read it."""
         if self.analyst is None:
             raise AnalystError("HUIYIN_ANALYST_URL is not set")
         now = self.context.clock.now()
@@ -148,7 +148,7 @@ class TalkReader:
                 self.circuit.record(successes=0, failures=1, now=self.context.clock.now())
             raise
         self.circuit.record(successes=1, failures=0, now=now)
-        return reading
+        return reading, self.analyst.name
 
     async def _settle(self, settled: Sequence[Settled], *, left: Sequence[int] = ()) -> list[int]:
         now = self.context.clock.now()

@@ -45,7 +45,7 @@ class Lines(Shelf[CallerLine, LineView]):
         """Give a line its id, and let it be used from now on."""
         return {"id": str(context.ids.uuid()), "begin_at": context.clock.now()}
 
-    async def check(self, session: AsyncSession, item: CallerLine, given: Mapping[str, Any]) -> None:  # noqa: ARG002 - looks at the whole
+    async def check(self, session: AsyncSession, item: CallerLine, given: Mapping[str, Any]) -> None:  # noqa: ARG002 - the whole must hold, whatever was given
         """Refuse a line that ends before it begins."""
         if _is_over(item.begin_at, item.deadline_at):
             raise InvalidInputError("须晚于 begin_at (must be later than begin_at)", field=("body", "deadline_at"))

@@ -149,7 +149,7 @@ class Notifier:
             answer = await self._receivers.post(url, headers, body)
         except TransportError as error:
             return _failed(notice, now, str(error)), False
-        if 200 <= answer.status < 300:  # noqa: PLR2004 - HTTP's own numbers
+        if answer.is_success:
             return (notice["id"], "delivered", now, None), True
         return _failed(notice, now, f"HTTP {answer.status}"), True
 

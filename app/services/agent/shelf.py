@@ -95,7 +95,7 @@ class Shelf(ABC, Generic[Item, View]):
     async def view(self, session: AsyncSession, item: Item) -> View:
         """Return one as callers see it."""
 
-    def beginning(self, context: Context) -> dict[str, Any]:  # noqa: ARG002 - for those that need the ids
+    def beginning(self, context: Context) -> dict[str, Any]:  # noqa: ARG002 - some kinds need its ids
         """Return the fields that a new one has where no caller gives them."""
         return {}
 
@@ -115,12 +115,24 @@ class Shelf(ABC, Generic[Item, View]):
     async def before_removal(self, session: AsyncSession, item: Item) -> None:
         """Hold what could begin to use it, and refuse for reasons of its own."""
 
-    async def take_away(self, session: AsyncSession, item: Item, now: datetime) -> None:  # noqa: ARG002 - when it was
+    async def take_away(self, session: AsyncSession, item: Item, now: datetime) -> None:  # noqa: ARG002 - some kinds only mark it, with the moment
         """Delete what nothing uses."""
         await store.remove(session, item)
 
     def _fields(self, given: Mapping[str, Any]) -> dict[str, Any]:
         return {name: value for name, value in given.items() if name not in self.parts}
+
+
+class PlainShelf(Shelf[Item, Item]):
+    """The things of a kind that callers see as they are stored."""
+
+    async def of_account(self, session: AsyncSession, account_id: str) -> Sequence[Item]:
+        """Return all of an account, by age."""
+        return await store.items(session, self.model, account_id)
+
+    async def view(self, session: AsyncSession, item: Item) -> Item:  # noqa: ARG002 - nothing more has to be read
+        """Return the thing itself."""
+        return item
 
 
 async def keep_one_default(session: AsyncSession, item: WithDefault) -> None:

@@ -19,6 +19,8 @@ from app.services.protection import apply_list
 
 ATTEMPTS = 4
 """Tries at a batch that lost a race for a message id or a lock."""
+_MOST_ID_DIGITS = 18
+"""So many digits of an id certainly fit a bigint."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +130,7 @@ async def _place(
 ) -> tuple[list[_Placed], list[Refusal]]:
     """Find bot and person of every item; people who write first become contacts."""
     named = {str(item.bot) for item in items if isinstance(item, InboundItem) and item.bot is not None}
-    numbered = [int(name) for name in named if name.isascii() and name.isdigit() and len(name) < 19]  # noqa: PLR2004 - int64
+    numbered = [int(name) for name in named if name.isascii() and name.isdigit() and len(name) <= _MOST_ID_DIGITS]
     bots = await store.find_bots(connection, sorted(named), numbered)
     ids = {row["client_id"]: row["id"] for row in bots} | {str(row["id"]): row["id"] for row in bots}
     default = next((row["id"] for row in bots if row["is_default"]), None)

@@ -12,6 +12,7 @@ import json
 import re
 import sys
 from collections import Counter
+from typing import cast
 
 import uvloop
 
@@ -99,8 +100,8 @@ class Provider(asyncio.Protocol):
         self._delay = delay
         self._received = b""
 
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # a stream's
-        self._transport = transport
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast("asyncio.Transport", transport)
 
     def data_received(self, data: bytes) -> None:
         self._received += data

@@ -9,6 +9,7 @@ verify its signature when it is asked: ``GET /`` answers ``{"requests", "keys", 
 import asyncio
 import json
 import sys
+from typing import cast
 
 import uvloop
 from standardwebhooks.webhooks import Webhook
@@ -59,8 +60,8 @@ class Gateway(asyncio.Protocol):
         self._delay = delay
         self._received = b""
 
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # a stream's
-        self._transport = transport
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast("asyncio.Transport", transport)
 
     def data_received(self, data: bytes) -> None:
         self._received += data

@@ -13,7 +13,7 @@ import uuid
 from base64 import b64decode, b64encode
 from collections import deque
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, cast
 
 import asyncpg
 from pydantic_core import to_json
@@ -94,8 +94,8 @@ class Connection(asyncio.Protocol):
         self._client = client
         self._received = b""
 
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # a stream's
-        self._transport = transport
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast("asyncio.Transport", transport)
 
     def send(self, request: bytes) -> None:
         self._transport.write(request)
