@@ -18,6 +18,7 @@ from app.domain.tasks.redialling import (
     rule_plan,
 )
 from app.domain.tasks.sharing import Claimant, share_out
+from app.domain.tasks.waiting import Term, Waiting, WaitReason, why_waiting
 from app.domain.tasks.words import (
     END_ACTION_TEXTS,
     MAX_RECYCLES,
@@ -55,6 +56,9 @@ __all__ = [
     "Stop",
     "Strategy",
     "TaskState",
+    "Term",
+    "WaitReason",
+    "Waiting",
     "after_attempt",
     "at_times",
     "choose_group",
@@ -65,4 +69,5 @@ __all__ = [
     "rule_plan",
     "share_of",
     "share_out",
+    "why_waiting",
 ]

@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 
 from app.domain.calls import NUMBER_STATUS_TEXTS, NumberStatus
 from app.domain.dialing import TEXTS, Reason
-from app.domain.tasks import TASK_STATE_TEXTS, TaskState
+from app.domain.tasks import TASK_STATE_TEXTS, TaskState, WaitReason, why_waiting
 from app.models import OutboundCall, TaskImport, TaskNumber
 from app.schemas.agent.base import local, local_or_none
 from app.services.agent.imports import state_of
@@ -16,7 +16,11 @@ from app.services.agent.tasks import Counts, TaskView
 Told = dict[str, Any]
 
 _NEVER_DIALLED = datetime(1970, 1, 1, tzinfo=UTC)
-_WAITS = {"start_time": "未到开始时间", "outside_window": "不在呼叫时间内", "no_line": "线路均未启用或已过期"}
+_WAITS = {
+    WaitReason.START_TIME: "未到开始时间",
+    WaitReason.OUTSIDE_WINDOW: "不在呼叫时间内",
+    WaitReason.NO_LINE: "线路均未启用或已过期",
+}
 
 
 def task(view: TaskView, zone: ZoneInfo, now: datetime) -> Told:
@@ -118,25 +122,12 @@ def imported(row: TaskImport, zone: ZoneInfo, now: datetime) -> Told:
 
 def _wait(view: TaskView, zone: ZoneInfo, now: datetime) -> Told:
     """Tell why a task waits, and until when."""
-    reason, until = _reason_to_wait(view, now)
-    text = None if reason is None else _WAITS[reason]
-    return {"wait_reason": reason, "wait_reason_str": text, "wait_until": local_or_none(until, zone)}
-
-
-def _reason_to_wait(view: TaskView, now: datetime) -> tuple[str | None, datetime | None]:
-    """Return what is waited for: the beginning, else the hours, which open when it is due; or any line at all."""
     row = view.task
-    if row.status == TaskState.WAITING:
-        is_early = row.start_time is not None and row.start_time > now
-        return ("start_time", row.start_time) if is_early else ("outside_window", row.due_at)
-    if row.status == TaskState.PAUSED or any(_is_within(times, now) for times in view.line_times):
-        return None, None
-    return "no_line", min((begin for begin, _ in view.line_times if begin is not None and begin > now), default=None)
-
-
-def _is_within(times: tuple[datetime | None, datetime | None], now: datetime) -> bool:
-    begin, end = times
-    return (begin is None or begin <= now) and (end is None or now < end)
+    waiting = why_waiting(TaskState(row.status), row.start_time, row.due_at, view.line_terms, now)
+    if waiting is None:
+        return {"wait_reason": None, "wait_reason_str": None, "wait_until": None}
+    until = local_or_none(waiting.until, zone)
+    return {"wait_reason": waiting.reason, "wait_reason_str": _WAITS[waiting.reason], "wait_until": until}
 
 
 def _extras(view: TaskView, zone: ZoneInfo) -> Told:

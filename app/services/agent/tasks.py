@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.domain.tasks import TaskState
+from app.domain.tasks import TaskState, Term
 from app.errors import ConflictError, InvalidInputError, TaskStartedError
 from app.models import Account, AutoRecycleRule, BridgeGroup, CallTask, DialTimeGroup, LlmIntentionConfig
 from app.repositories import agent as store
@@ -71,8 +71,8 @@ class TaskView:
     scripts: Sequence[tuple[int, int]]
     """(id, weight) each."""
     counts: Counts
-    line_times: Sequence[tuple[datetime | None, datetime | None]] = ()
-    """Since when and until when each line may be used over which it calls; of a running task."""
+    line_terms: Sequence[Term] = ()
+    """When each line may be used over which it calls; of a running task."""
 
 
 class Tasks(Shelf[CallTask, TaskView]):
@@ -223,10 +223,10 @@ async def _views(session: AsyncSession, tasks: Sequence[CallTask]) -> list[TaskV
         counts[task_id].states[state] += number
         counts[task_id].statuses[status] += number
     running = [task.id for task in tasks if task.status == TaskState.RUNNING]
-    times = defaultdict(list)
+    terms = defaultdict(list)
     for task_id, begin_at, deadline_at in await repository.times_of_lines(session, running) if running else ():
-        times[task_id].append((begin_at, deadline_at))
-    return [TaskView(task, lines[task.id], scripts[task.id], counts[task.id], times[task.id]) for task in tasks]
+        terms[task_id].append(Term(begin_at, deadline_at))
+    return [TaskView(task, lines[task.id], scripts[task.id], counts[task.id], terms[task.id]) for task in tasks]
 
 
 async def _check_scripts(session: AsyncSession, item: CallTask, given: Mapping[str, Any]) -> None:
