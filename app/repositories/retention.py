@@ -16,13 +16,13 @@ from app.domain.retention import Kind, Walk
 BATCH = 500
 """Rows that are looked at in one transaction."""
 
-_HEAD = f"""
+_HEAD_INPUT = f"""
     head AS MATERIALIZED (
         SELECT id, coalesce({{moment}} < $2, false) AS is_old FROM {{table}} WHERE id > $1 ORDER BY id LIMIT {BATCH}
     )
 """
 _OLD = "t.id = ANY(ARRAY(SELECT id FROM head WHERE is_old))"
-_RESULT = f"""
+_RESULT_INPUT = f"""
     SELECT (SELECT count(*) FROM gone) AS gone,
            coalesce((SELECT max(id) FROM head WHERE is_old), $1) AS place,
            (SELECT count(*) < {BATCH} OR NOT coalesce(bool_or(is_old), false) FROM head) AS is_at_end
@@ -31,25 +31,25 @@ _RESULT = f"""
 
 def _deleting(table: str, moment: str, condition: str) -> str:
     return f"""
-        WITH {_HEAD.format(table=table, moment=moment)}, gone AS (
+        WITH {_HEAD_INPUT.format(table=table, moment=moment)}, gone AS (
             DELETE FROM {table} WHERE id = ANY(ARRAY(
                 SELECT t.id FROM {table} t WHERE {_OLD} AND {condition} FOR UPDATE OF t SKIP LOCKED
             ))
             RETURNING id
         )
-        {_RESULT}
+        {_RESULT_INPUT}
     """
 
 
 def _emptying(table: str, moment: str, condition: str, changes: str, also: str = "") -> str:
     return f"""
-        WITH {_HEAD.format(table=table, moment=moment)}, gone AS (
+        WITH {_HEAD_INPUT.format(table=table, moment=moment)}, gone AS (
             UPDATE {table} SET {changes} WHERE id = ANY(ARRAY(
                 SELECT t.id FROM {table} t WHERE {_OLD} AND {condition} FOR NO KEY UPDATE OF t SKIP LOCKED
             ))
             RETURNING id
         ){also}
-        {_RESULT}
+        {_RESULT_INPUT}
     """
 
 
@@ -61,7 +61,7 @@ def digest_of(name: str) -> str:
 # A person's messages are numbered without gaps, and pages and totals live on that: only what begins with the very
 # first one goes. The ids stay behind as digests, so that a message that is delivered once more is no new answer.
 _MESSAGES = f"""
-    WITH {_HEAD.format(table="chat_message", moment="created_at")}, old AS MATERIALIZED (
+    WITH {_HEAD_INPUT.format(table="chat_message", moment="created_at")}, old AS MATERIALIZED (
         SELECT t.id, t.contact_id, t.ordinal FROM chat_message t WHERE {_OLD} FOR UPDATE OF t SKIP LOCKED
     ), run AS MATERIALIZED (
         SELECT id, contact_id, ordinal + 1 - row_number() OVER (PARTITION BY contact_id ORDER BY ordinal) AS begins
@@ -81,7 +81,7 @@ _MESSAGES = f"""
         SELECT bot_id, {digest_of("external_id")}, $3::timestamptz FROM gone WHERE external_id IS NOT NULL
         ON CONFLICT DO NOTHING
     )
-    {_RESULT}
+    {_RESULT_INPUT}
 """
 # The row stays: it counts, it says when somebody was last written to, and no step is sent twice because of it. Of what
 # is about to leave, or may have left, the text stays until that is settled.

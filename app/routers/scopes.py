@@ -70,7 +70,7 @@ _PEOPLE: Final[Rules] = {
     "/api/messages/{message_id}/accept": {"POST": _WRITE},
     "/api/bots": {"GET": _READ, "POST": _ADMIN},
     "/api/bots/{bot_id}/delivery": {"GET": _READ, "PUT": _ADMIN},
-    "/api/contacts/{contact_id}/chat-link": {"POST": _STOP},
+    "/api/contacts/{contact_id}/chat-link": {"POST": _WRITE},
     "/chat/{token}": {"GET": _PROOF},
     "/api/webchat/{token}": {"GET": _PROOF},
     "/api/webchat/{token}/messages": {"GET": _PROOF, "POST": _PROOF},

@@ -8,6 +8,7 @@ from tests.integration.malformed.wire import Answer
 
 UNFORESEEN = b"internal error"
 """Of the text of an error that nobody foresaw; the chatbot says that with status 200, too."""
+PAGES = ("/docs", "/chat/", "/webchat/")
 PROBES = {"/healthz", "/readyz"}
 """Asked by machines that send no input: their document says nothing about malformed URLs."""
 
@@ -41,7 +42,7 @@ def faults(operation: Operation, answer: Answer, shown: str, *, must_refuse: boo
 
 
 def _is_error(operation: Operation, answer: Answer) -> bool:
-    if operation.method == "HEAD" or operation.path.startswith("/docs"):
-        return True  # no body, and a page of files
+    if operation.method == "HEAD" or operation.path.startswith(PAGES):
+        return True  # no body, or a page for people and its files
     told = document_of(answer)
     return isinstance(told, dict) and set(told) == operation.error_fields
