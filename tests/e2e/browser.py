@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import uvicorn
-from playwright.async_api import Page, async_playwright
+from playwright.async_api import Page, async_playwright, expect
 from starlette.types import ASGIApp
 
 from tests.e2e.service import PATIENCE
@@ -29,8 +29,10 @@ async def browsing(*, password: str | None = None) -> AsyncIterator[tuple[Page, 
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(executable_path=BROWSER, args=OPTIONS)
         credentials = None if password is None else {"username": "me", "password": password}
-        page = await browser.new_page(http_credentials=credentials)  # type: ignore[arg-type]  # a TypedDict of theirs
-        page.set_default_timeout(PATIENCE * 1000)
+        context = await browser.new_context(http_credentials=credentials)  # type: ignore[arg-type]  # a TypedDict of theirs
+        page = await context.new_page()
+        context.set_default_timeout(PATIENCE * 1000)
+        expect.set_options(timeout=PATIENCE * 1000)
         complaints: list[str] = []
         page.on("console", lambda message: complaints.append(message.text))
         page.on("pageerror", lambda error: complaints.append(str(error)))

@@ -163,8 +163,105 @@ async def test_an_answer_that_got_lost_on_the_way_is_asked_for_again(world: Worl
         await page.locator("#send").click()
         await expect(page.locator("#waiting li")).to_have_count(0)
         await expect(lines(page)).to_have_text(["在的"])
+        await expect(page.locator("#state")).to_have_text("")
     assert lost == 1
     assert await world.history() == [{"direction": "inbound", "text": "在的"}]
+
+
+async def test_what_somebody_else_answers_is_no_receipt(world: World) -> None:
+    """A login or a page of errors on the way: the message goes again, and the link still opens something."""
+    strangers = [(200, "GET"), (404, "GET"), (200, "POST"), (404, "POST"), (502, "POST")]
+
+    async def answer(route: Any) -> None:
+        if strangers and strangers[0][1] == route.request.method:
+            status, _ = strangers.pop(0)
+            await route.fulfill(status=status, content_type="text/html", body="<title>Log in</title>")
+        else:
+            await route.continue_()
+
+    async with browsing() as (page, _complaints):
+        await page.route("**/messages*", answer)
+        await open_chat(page, await world.chat())
+        await page.locator("#text").fill("在的")
+        await page.locator("#send").click()
+        await expect(lines(page)).to_have_text(["在的"])
+    assert strangers == []
+    assert await world.history() == [{"direction": "inbound", "text": "在的"}]
+
+
+async def test_what_came_while_the_stream_was_away_is_not_left_out(world: World) -> None:
+    is_away = True
+
+    async def answer(route: Any) -> None:
+        await (route.fulfill(status=503) if is_away else route.continue_())
+
+    async with browsing() as (page, _complaints):
+        await page.route("**/stream*", answer)
+        await open_chat(page, await world.chat())
+        await world.write("第一句")
+        await page.locator("#text").fill("第二句")
+        await page.locator("#send").click()
+        await expect(lines(page)).to_have_text(["第二句"])
+        is_away = False
+        await expect(lines(page)).to_have_text(["第一句", "第二句"])
+
+
+async def test_two_tabs_lose_nothing_of_each_other(world: World) -> None:
+    async with browsing() as (page, _complaints):
+        other = await page.context.new_page()
+        for each in (page, other):
+            await open_chat(each, await world.chat())
+        await page.route("**/messages", lambda route: route.abort())
+        await page.locator("#text").fill("甲")
+        await page.locator("#send").click()
+        await expect(page.locator("#waiting li")).to_have_count(1)
+        await other.locator("#text").fill("乙")
+        await other.locator("#send").click()
+        await expect(lines(other)).to_have_text(["乙"])
+        await page.close()
+        await other.reload()
+        await expect(lines(other)).to_have_text(["乙", "甲"])
+    assert [line["text"] for line in await world.history()] == ["乙", "甲"]
+
+
+async def test_what_waits_for_a_link_that_was_renewed_is_shown_as_not_delivered(world: World) -> None:
+    async with browsing() as (page, _complaints):
+        await open_chat(page, await world.chat())
+        await page.route("**/messages", lambda route: route.abort())
+        await page.locator("#text").fill("在的")
+        await page.locator("#send").click()
+        await expect(page.locator("#waiting small")).to_have_text(["等待发送"])
+        await world.client.post(f"/api/contacts/{world.contact}/chat-link")
+        await world.write("只给新链接")
+        await expect(page.locator("#state")).to_contain_text("无效")
+        await expect(page.locator("#waiting small")).to_have_text(["未送达"])
+
+
+async def test_what_others_left_in_the_browser_does_not_stop_the_page(world: World) -> None:
+    async with browsing() as (page, complaints):
+        token = (await world.chat()).rpartition("/")[2]
+        kept = f"localStorage['huiyin-language'] = '\"fr\"'; localStorage['huiyin-waiting-{token}'] = '[null, {{}}]'"
+        await page.add_init_script(kept)
+        await open_chat(page, await world.chat())
+        await expect(page.locator("#send")).to_have_text("发送")
+        assert complaints == []
+
+
+async def test_the_newest_stays_in_sight_when_a_keyboard_takes_room(world: World) -> None:
+    async with browsing() as (page, _complaints):
+        for number in range(20):
+            await world.write(f"第{number}句")
+        await page.set_viewport_size({"width": 390, "height": 700})
+        await open_chat(page, await world.chat())
+        await page.set_viewport_size({"width": 390, "height": 380})
+        await expect(lines(page).last).to_be_in_viewport(ratio=1)
+        await page.locator("#text").fill("一\n二\n三\n四\n五")
+        await expect(lines(page).last).to_be_in_viewport(ratio=1)
+        await page.locator("#scroller").evaluate("one => one.scrollTo(0, 0)")
+        await expect(lines(page).last).not_to_be_in_viewport()
+        await world.write("新的")
+        await page.locator("#newest").click()
+        await expect(lines(page).last).to_be_in_viewport(ratio=1)
 
 
 async def test_whoever_writes_too_fast_waits_and_loses_nothing(world: World) -> None:
@@ -295,8 +392,9 @@ def another_site(addresses: list[str]) -> Starlette:
         service, _, token = addresses[0].partition("/chat/")
         page = (
             "<!doctype html><html lang=en><title>Another site</title><link rel=icon href='data:,'>"
-            "<main><h1>Another site</h1></main>"
-            f'<script src="{service}/webchat/embed.js" data-token="{token}" async></script></html>'
+            # In the head and not async: before there is a body.
+            f'<script src="{service}/webchat/embed.js" data-token="{token}"></script>'
+            "<main><h1>Another site</h1></main></html>"
         )
         policy = f"default-src 'none'; script-src {service}; frame-src {service}; img-src data:"
         return HTMLResponse(page, headers={"Content-Security-Policy": policy})
@@ -320,6 +418,7 @@ async def test_another_site_shows_it_with_one_tag_if_it_may(
             if not may_embed:
                 await eventually(lambda: any("frame-ancestors" in complaint for complaint in complaints))
                 return
+            assert await page.evaluate("document.activeElement.shadowRoot.activeElement.tagName") == "IFRAME"
             frame = page.frame_locator("iframe")
             await expect(frame.locator("#lines .line p")).to_have_text([OPENING])
             await frame.locator("#text").fill("在的")

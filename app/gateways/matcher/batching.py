@@ -14,6 +14,8 @@ from app.gateways.matcher.wording import clean
 from app.gathering import Gathering
 
 LARGEST_BATCH: Final = 32
+ENDING: Final = 5
+"""Seconds for what is still under way at the end. Requests had theirs before: what takes longer stands still."""
 ENCODE_CHUNK: Final = 64
 """An import hands over so many texts at a time, so that queries get their turn in between."""
 
@@ -61,10 +63,15 @@ class Matcher:
         return await self._queries((clean(text), index, floor))
 
     async def aclose(self) -> None:
-        """Finish what is under way; end the thread and what the encoder holds."""
+        """Finish what is under way, or after `ENDING` let it fail; end the thread and what the encoder holds."""
+        finishing = asyncio.create_task(self._finish(), name="matcher-end")
+        await asyncio.wait([finishing], timeout=ENDING)
+        await asyncio.to_thread(self.encoder.close)
+        await finishing
+
+    async def _finish(self) -> None:
         await self._queries.aclose()
         await asyncio.to_thread(self._thread.shutdown)
-        await asyncio.to_thread(self.encoder.close)
 
     async def _answer(self, batch: Sequence[_Query]) -> list[list[Match]]:
         return await asyncio.get_running_loop().run_in_executor(self._thread, self._search, batch)

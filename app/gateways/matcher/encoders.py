@@ -44,7 +44,7 @@ class Encoder(Protocol):
         ...
 
     def close(self) -> None:
-        """Let go of what encoding needs; the next text takes it up again."""
+        """Let go of what encoding needs, also while a thread encodes: that one may fail. Called last."""
         ...
 
 

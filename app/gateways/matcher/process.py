@@ -6,6 +6,7 @@ import socket
 import struct
 import subprocess
 import sys
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
@@ -26,7 +27,7 @@ _ENDING: Final = 2
 """Seconds to leave after the pipe was closed."""
 _WORKER: Final = "app.gateways.matcher.worker"
 _SOURCE: Final = Path(__file__).parents[3]
-_SECRET: Final = ("HUIYIN_", "DATABASE_", "PG")
+_SECRET: Final = ("HUIYIN_", "DATABASE_", "PG", "OTEL_")
 """How the names of settings begin that an encoder has no use for."""
 
 
@@ -48,7 +49,7 @@ class EncoderProcess:
     """`SentenceEncoder` at the other end of a pipe.
 
     The process begins with the first text and ends with the pipe, so also when the service is killed. It has no state:
-    if it dies, the texts under way are given to a new one. Not safe for concurrent calls: `Matcher` has one thread.
+    if it dies, the texts under way are given to a new one. One list at a time; the others wait.
     """
 
     name = SentenceEncoder.name
@@ -58,6 +59,8 @@ class EncoderProcess:
     def __init__(self, patience: int = PATIENCE) -> None:
         self._patience = patience
         self._running: _Running | None = None
+        self._turn = threading.Lock()
+        self._is_closed = False
 
     @property
     def pid(self) -> int | None:
@@ -68,22 +71,35 @@ class EncoderProcess:
         """Encode texts, one row each.
 
         Raises:
-            UnavailableError: Two processes, one after the other, gave no answer.
+            UnavailableError: Two processes, one after the other, gave no answer, or this was closed.
             EncodingError: The encoder cannot encode one of them, or is broken.
         """
         if not texts:
             return np.zeros((0, self.dimensions), dtype=np.float32)
         question = json.dumps(list(texts)).encode()
-        try:
-            trouble, vectors = self._ask(question)
-        except _LostError:  # killed by somebody, or by the system for want of memory
-            trouble, vectors = self._ask_again(question)
+        with self._turn:
+            try:
+                trouble, vectors = self._ask(question)
+            except _LostError:  # killed by somebody, or by the system for want of memory
+                trouble, vectors = self._ask_again(question)
         if trouble:
             raise EncodingError(trouble.decode())
         return np.frombuffer(vectors, dtype=np.float32).reshape(len(texts), self.dimensions)
 
     def close(self) -> None:
-        """End the process; the next text begins another."""
+        """End the process for good; from any thread: what another one waits for fails at once."""
+        self._is_closed = True
+        if not self._turn.acquire(blocking=False):
+            running = self._running
+            if running is not None:
+                running.process.kill()
+            self._turn.acquire()
+        try:
+            self._end()
+        finally:
+            self._turn.release()
+
+    def _end(self) -> None:
         if self._running is not None:
             running, self._running = self._running, None
             running.pipe.close()
@@ -97,35 +113,66 @@ class EncoderProcess:
         try:
             return self._ask(question)
         except _LostError as error:
-            raise UnavailableError("The sentence encoder gives no answer. 语义模型暂时没有响应。") from error
+            raise _no_answer() from error
 
     def _ask(self, question: bytes) -> tuple[bytes, bytes]:
-        self._running = self._running or _start(self._patience)
+        running = self._process()
         try:
-            self._running.pipe.send_bytes(question)
-            return self._running.pipe.recv_bytes(), self._running.pipe.recv_bytes()
+            running.pipe.send_bytes(question)
+            return running.pipe.recv_bytes(), running.pipe.recv_bytes()
         except (EOFError, OSError) as error:
-            process = self._running.process
-            self.close()
-            log.warning("the encoder's process is lost", error=repr(error), pid=process.pid, ended=process.returncode)
+            self._end()
+            if not self._is_closed:
+                log.warning(
+                    "the encoder's process is lost",
+                    error=repr(error),
+                    pid=running.process.pid,
+                    ended=running.process.returncode,
+                )
             raise _LostError from error
+        except BaseException:  # the rest of this answer must not be taken for the next one
+            self._end()
+            raise
+
+    def _process(self) -> _Running:
+        if self._running is None and not self._is_closed:
+            try:
+                self._running = _start(self._patience)
+            except OSError as error:
+                log.warning("the encoder's process does not begin", error=repr(error))
+                raise _LostError from error
+        # Looked at once the process stands where `close` finds it.
+        if self._running is None or self._is_closed:
+            raise _no_answer()
+        return self._running
+
+
+def _no_answer() -> UnavailableError:
+    return UnavailableError("The sentence encoder gives no answer. 语义模型暂时没有响应。")
 
 
 def _start(patience: int) -> _Running:
     ours, theirs = socket.socketpair()
-    with theirs:
+    with ours, theirs:
         for option in (socket.SO_RCVTIMEO, socket.SO_SNDTIMEO):  # reads and writes that take longer fail
             ours.setsockopt(socket.SOL_SOCKET, option, struct.pack("@ll", patience, 0))
         process = subprocess.Popen(  # noqa: S603 - the command is built here, no part of it comes from a request
             [sys.executable, "-m", _WORKER, str(theirs.fileno())],
             cwd=_SOURCE,
-            env={name: value for name, value in os.environ.items() if not name.startswith(_SECRET)},
+            env=_environment(),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             pass_fds=[theirs.fileno()],
             start_new_session=True,  # Ctrl-C is for the service, which has turns to finish
         )
-    return _Running(process, Connection(ours.detach()))
+        return _Running(process, Connection(ours.detach()))
+
+
+def _environment() -> dict[str, str]:
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(_SECRET)}
+    # Named, and not only the directory it starts in: with PYTHONSAFEPATH that one is not looked into.
+    paths = [str(_SOURCE), *filter(None, [kept.get("PYTHONPATH")])]
+    return {**kept, "PYTHONPATH": os.pathsep.join(paths)}
 
 
 def best_encoder() -> Encoder:

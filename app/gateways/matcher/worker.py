@@ -19,7 +19,7 @@ def serve(pipe: "Connection[Any, Any]", encoder: Encoder) -> None:
     while True:
         try:
             question = pipe.recv_bytes()
-        except (EOFError, ConnectionError):
+        except (EOFError, OSError):  # gone, or killed in the middle of a question
             return
         trouble, vectors = _encode(encoder, json.loads(question))
         try:

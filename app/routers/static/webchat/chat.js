@@ -17,6 +17,8 @@ const TEXTS = {
 const LAST = Number.MAX_SAFE_INTEGER;
 const PAUSES = [1, 2, 4, 8, 15, 30];
 const REFUSED = [400, 413, 415, 422];
+const PATIENCE = 65_000; // ms; the service gives itself 60 s
+const AWAY = 30_000; // ms in the background after which nobody knows whether the connection still lives
 
 const token = location.pathname.split("/").pop();
 const address = new URL(`../api/webchat/${token}`, location.href).href;
@@ -25,10 +27,16 @@ const [name, state, scroller, log, lines] = ["name", "state", "scroller", "log",
 const [earlier, newest, text, send] = ["earlier", "newest", "text", "send"].map(find);
 
 const shown = new Map();
-let language = read("language", "zh");
-let waiting = read(`waiting-${token}`, []);
+const timers = new Map();
+let language = read("language", "zh") === "en" ? "en" : "zh";
+let waiting = readWaiting();
+const known = new Set(waiting.map((each) => each.id));
+let source = null;
+let streamed = 0; // All up to this number are here; what an answer brings may stand beyond a gap.
 let isSending = false;
 let isGone = false;
+let isAtEnd = true;
+let hiddenSince = Date.now();
 let failures = 0;
 let unread = 0;
 let stateKey = "";
@@ -51,6 +59,16 @@ function keep(key, value) {
   }
 }
 
+function readWaiting() {
+  const kept = read(`waiting-${token}`, []);
+  return Array.isArray(kept) ? kept.filter((each) => each?.id && each.text) : [];
+}
+
+// Another tab with the same chat keeps its own messages in the same place.
+function keepWaiting() {
+  keep(`waiting-${token}`, [...readWaiting().filter((each) => !known.has(each.id)), ...waiting]);
+}
+
 function element(tag, properties, ...children) {
   const made = Object.assign(document.createElement(tag), properties);
   made.append(...children);
@@ -66,6 +84,8 @@ function format(moment, options) {
 }
 
 function speak() {
+  const isBusy = log.ariaBusy;
+  log.ariaBusy = "true"; // Other words for what a reader of the screen has heard are no news.
   document.documentElement.lang = language === "zh" ? "zh-CN" : "en";
   for (const node of document.querySelectorAll("[data-text]")) node.textContent = say(node.dataset.text);
   for (const node of document.querySelectorAll("[data-label]")) node.setAttribute("aria-label", say(node.dataset.label));
@@ -76,6 +96,7 @@ function speak() {
   name.textContent = title ?? say("chat");
   state.textContent = stateKey && say(stateKey);
   entitle();
+  log.ariaBusy = isBusy;
 }
 
 function tell(node) {
@@ -89,6 +110,7 @@ function entitle() {
 }
 
 function become(key) {
+  if (key === stateKey) return; // Written again it would be read out again.
   stateKey = key;
   state.textContent = key && say(key);
 }
@@ -131,9 +153,8 @@ function place(line) {
 function add(found) {
   const fresh = found.filter((line) => !shown.has(line.number));
   if (!fresh.length) return;
-  const wasBelow = isBelow();
   fresh.forEach(place);
-  if (wasBelow || fresh.at(-1).direction === "inbound") toEnd();
+  if (isAtEnd || fresh.at(-1).direction === "inbound") toEnd();
   else newest.hidden = false;
   if (document.hidden) unread += fresh.filter((line) => line.direction === "outbound").length;
   entitle();
@@ -144,6 +165,7 @@ function isBelow() {
 }
 
 function toEnd() {
+  isAtEnd = true;
   scroller.scrollTop = scroller.scrollHeight;
   newest.hidden = true;
 }
@@ -151,8 +173,8 @@ function toEnd() {
 async function showEarlier() {
   const first = Math.min(...shown.keys());
   const answer = await ask(`/messages?before=${first}`);
-  if (!answer?.ok) return;
-  const { results } = await answer.json();
+  if (!answer?.found) return;
+  const { results } = answer.found;
   const below = scroller.scrollHeight - scroller.scrollTop;
   log.ariaBusy = "true";
   results.forEach(place);
@@ -161,12 +183,16 @@ async function showEarlier() {
   earlier.hidden = !results.length || Math.min(...shown.keys()) <= 1;
 }
 
-// Null where nothing was answered; a link that opens nothing ends everything.
+// Null where nothing was answered, or somebody else answered: a login or a page of errors on the way, which is no JSON.
+// A link that opens nothing ends everything.
 async function ask(path, options) {
   try {
-    const answer = await fetch(address + path, { cache: "no-store", ...options });
-    if (answer.status === 404 || (!path && answer.status === 422)) leave();
-    return answer;
+    const signal = AbortSignal.timeout?.(PATIENCE);
+    const answer = await fetch(address + path, { cache: "no-store", redirect: "error", signal, ...options });
+    const { status, headers } = answer;
+    const isOurs = Boolean(headers.get("Content-Type")?.includes("json"));
+    if (isOurs && (status === 404 || (!path && status === 422))) leave();
+    return { status, wait: Number(headers.get("Retry-After")) || undefined, found: answer.ok ? await answer.json() : null };
   } catch {
     return null;
   }
@@ -174,26 +200,40 @@ async function ask(path, options) {
 
 function leave() {
   isGone = true;
+  source?.close();
   become("gone");
   text.disabled = send.disabled = true;
+  showWaiting();
 }
 
 function later(work, seconds) {
   failures += 1;
-  setTimeout(work, 1000 * (seconds ?? PAUSES[Math.min(failures, PAUSES.length) - 1]));
+  clearTimeout(timers.get(work));
+  timers.set(work, setTimeout(now, 1000 * (seconds ?? PAUSES[Math.min(failures, PAUSES.length) - 1]), work));
+}
+
+function now(work) {
+  clearTimeout(timers.get(work));
+  timers.delete(work);
+  work();
+}
+
+function interrupted() {
+  become(navigator.onLine ? "connecting" : "offline");
 }
 
 async function begin() {
   const who = await ask("");
-  const page = who?.ok ? await ask(`/messages?before=${LAST}`) : null;
+  const page = who?.found && (await ask(`/messages?before=${LAST}`));
   if (isGone) return;
-  if (!page?.ok) {
-    become(navigator.onLine ? "connecting" : "offline");
+  if (!page?.found) {
+    interrupted();
     later(begin);
     return;
   }
-  title = (await who.json()).name;
-  (await page.json()).results.forEach(place);
+  title = who.found.name;
+  page.found.results.forEach(place);
+  streamed = Math.max(0, ...shown.keys());
   log.ariaBusy = "false";
   earlier.hidden = Math.min(LAST, ...shown.keys()) <= 1 || !shown.size;
   text.disabled = send.disabled = false;
@@ -204,30 +244,38 @@ async function begin() {
 }
 
 function listen() {
-  const source = new EventSource(`${address}/stream?after=${Math.max(0, ...shown.keys())}`);
-  source.onopen = () => {
+  if (isGone) return;
+  source?.close();
+  const stream = new EventSource(`${address}/stream?after=${streamed}`);
+  source = stream;
+  stream.onopen = () => {
     failures = 0;
     become("");
     flush();
   };
-  source.onmessage = (event) => add([JSON.parse(event.data)]);
-  source.onerror = async () => {
-    become(navigator.onLine ? "connecting" : "offline");
-    if (source.readyState !== EventSource.CLOSED) return;
+  stream.onmessage = (event) => {
+    const line = JSON.parse(event.data);
+    streamed = Math.max(streamed, line.number);
+    add([line]);
+  };
+  stream.onerror = async () => {
+    interrupted();
+    if (stream.readyState !== EventSource.CLOSED) return;
     // Refused rather than interrupted: browsers do not try again by themselves.
     await ask("");
-    if (!isGone) later(listen);
+    if (!isGone && source === stream) later(listen);
   };
 }
 
 function showWaiting() {
-  keep(`waiting-${token}`, waiting);
+  keepWaiting();
   find("waiting").replaceChildren(
     ...waiting.map((each) => {
-      const note = element("span", { textContent: say(each.refused ? "refused" : "waiting") });
-      note.dataset.text = each.refused ? "refused" : "waiting";
+      const isLost = Boolean(each.refused || isGone);
+      const note = element("span", { textContent: say(isLost ? "refused" : "waiting") });
+      note.dataset.text = isLost ? "refused" : "waiting";
       const made = bubble("inbound", each.text, note);
-      made.classList.toggle("failed", Boolean(each.refused));
+      made.classList.toggle("failed", isLost);
       return made;
     }),
   );
@@ -236,7 +284,9 @@ function showWaiting() {
 function write(content) {
   // What was not taken is not kept for ever: the next message takes its place.
   waiting = waiting.filter((each) => !each.refused);
-  waiting.push({ id: newId(), text: content });
+  const id = newId();
+  known.add(id);
+  waiting.push({ id, text: content });
   showWaiting();
   toEnd();
   flush();
@@ -257,15 +307,20 @@ async function flush() {
         headers: { "Content-Type": "application/json" },
         body: JSON.stringify({ content: next.text, client_id: next.id }),
       });
-      if (answer?.ok) waiting = waiting.filter((each) => each !== next);
+      if (isGone) return;
+      if (answer?.found) waiting = waiting.filter((each) => each !== next);
       else if (answer && REFUSED.includes(answer.status)) next.refused = true;
       else {
-        if (!answer) become("offline");
-        later(flush, Number(answer?.headers.get("Retry-After")) || undefined);
+        if (!answer) interrupted();
+        later(flush, answer?.wait);
         return;
       }
       showWaiting();
-      if (answer.ok) add((await answer.json()).results);
+      if (answer.found) {
+        failures = 0;
+        if (source?.readyState === EventSource.OPEN) become("");
+        add(answer.found.results);
+      }
     }
   } finally {
     isSending = false;
@@ -293,15 +348,28 @@ find("language").addEventListener("click", () => {
 earlier.addEventListener("click", showEarlier);
 newest.addEventListener("click", toEnd);
 scroller.addEventListener("scroll", () => {
-  if (isBelow()) newest.hidden = true;
+  isAtEnd = isBelow();
+  if (isAtEnd) newest.hidden = true;
 });
+// A keyboard on the screen and a text of many lines take room: whoever reads the newest goes on reading it.
+new ResizeObserver(() => isAtEnd && toEnd()).observe(scroller);
 document.addEventListener("visibilitychange", () => {
-  if (document.hidden) return;
+  if (document.hidden) {
+    hiddenSince = Date.now();
+    return;
+  }
   unread = 0;
   entitle();
+  if (source && Date.now() - hiddenSince > AWAY) listen();
 });
-addEventListener("online", () => flush());
-addEventListener("offline", () => become("offline"));
+addEventListener("online", () => {
+  if (isGone) return;
+  failures = 0;
+  interrupted();
+  if (source) listen();
+  [...timers.keys()].forEach(now);
+});
+addEventListener("offline", () => isGone || interrupted());
 
 speak();
 become("connecting");

@@ -29,7 +29,6 @@
   );
   button.textContent = label;
   root.append(button);
-  document.body.append(host);
   let frame = null;
 
   function toggle(isOpen) {
@@ -46,7 +45,13 @@
     }
     if (frame) frame.style.display = isOpen ? "block" : "none";
     button.setAttribute("aria-expanded", String(isOpen));
+    // The frame stands before the button: without this the keyboard would leave it behind.
+    if (isOpen) frame.focus();
   }
+
+  // A script in the head may be there before the body is.
+  if (document.body) document.body.append(host);
+  else addEventListener("DOMContentLoaded", () => document.body.append(host));
 
   button.addEventListener("click", () => toggle(button.getAttribute("aria-expanded") === "false"));
   document.addEventListener("keydown", (event) => {
