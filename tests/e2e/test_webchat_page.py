@@ -4,7 +4,9 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
+import asyncpg
 import httpx2
 import pytest
 from axe_playwright_python.async_playwright import Axe
@@ -17,7 +19,7 @@ from starlette.routing import Route
 
 from app.config import Settings
 from app.main import create_app
-from app.repositories.database import Database
+from app.repositories.database import Database, plain_dsn
 from app.routers.rate_limiter import RateLimiter
 from app.services.dispatch.dispatcher import Dispatcher
 from tests.e2e.browser import browsing, listening
@@ -315,6 +317,33 @@ async def test_a_link_that_opens_nothing_says_so(world: World, token: str) -> No
         await expect(page.locator("#state")).to_contain_text("无效")
         await expect(page.locator("#send")).to_be_disabled()
         await assert_accessible(page)
+
+
+@asynccontextmanager
+async def out_of_reach(settings: Settings) -> AsyncIterator[None]:
+    """Let nobody reach the database, also on connections that are open."""
+    assert settings.database_url is not None
+    dsn = plain_dsn(settings.database_url.get_secret_value())
+    name = urlsplit(dsn).path[1:]
+    admin = await asyncpg.connect(dsn, database="postgres")
+    try:
+        await admin.execute(f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS false')
+        await admin.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = $1", name)
+        yield
+    finally:
+        await admin.execute(f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS true')
+        await admin.close()
+
+
+async def test_a_page_without_its_database_waits_for_it(world: World, settings: Settings) -> None:
+    address = await world.chat()
+    async with browsing() as (page, _complaints):
+        async with out_of_reach(settings):
+            answer = await page.goto(address)
+            assert answer is not None
+            assert answer.status == 503
+            await expect(page.locator("#state")).to_have_text("连接中…")
+        await expect(page.locator("#text")).to_be_enabled()
 
 
 async def test_a_long_history_comes_page_by_page(world: World) -> None:
