@@ -8,11 +8,16 @@ import re
 from http import HTTPStatus
 from pathlib import Path
 
+import structlog
 from fastapi.responses import FileResponse
 
 from app.repositories import people
+from app.routers.database_errors import FAULTS, meaning
 from app.routers.deps import ContextDep
 from app.routers.families import FamilyRouter
+from app.services.context import Context
+
+log = structlog.get_logger(__name__)
 
 TOKEN = re.compile(r"[A-Za-z0-9_-]{16,64}", re.ASCII)
 _FILES = Path(__file__).parent / "static" / "webchat"
@@ -24,11 +29,7 @@ router = FamilyRouter(include_in_schema=False)
 
 @router.get("/chat/{token}")
 async def page(token: str, context: ContextDep) -> FileResponse:
-    """Show the chat; for a link that opens none the page says so itself, under 404."""
-    chat = None
-    if TOKEN.fullmatch(token):
-        async with context.database.connection() as connection:
-            chat = await people.find_chat(connection, token)
+    """Show the chat; for a link that opens none the page says so itself, under 404, and it waits for the database."""
     frames = " ".join(("'self'", *context.settings.chat_origins))
     policy = (
         "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src data:; base-uri 'none'; "
@@ -36,9 +37,24 @@ async def page(token: str, context: ContextDep) -> FileResponse:
     )
     return FileResponse(
         _FILES / "chat.html",
-        status_code=HTTPStatus.NOT_FOUND if chat is None else HTTPStatus.OK,
+        status_code=await _status(token, context),
         headers={"Content-Security-Policy": policy, "Cache-Control": "no-store"},
     )
+
+
+async def _status(token: str, context: Context) -> int:
+    if not TOKEN.fullmatch(token):
+        return HTTPStatus.NOT_FOUND
+    try:
+        async with context.database.connection() as connection:
+            is_there = await people.find_chat(connection, token) is not None
+    except FAULTS as error:
+        refusal = meaning(error)
+        if refusal is None or not refusal.retry_after:
+            raise
+        log.warning("a chat is shown without the database", code=refusal.code, error=type(error).__name__)
+        return refusal.status
+    return HTTPStatus.OK if is_there else HTTPStatus.NOT_FOUND
 
 
 @router.get("/webchat/chat.css")

@@ -1,100 +1,29 @@
 """The page of a person's own chat in a real browser: live in both directions, without a network, in another site."""
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from pathlib import Path
-from typing import Any
 
-import httpx2
 import pytest
-from axe_playwright_python.async_playwright import Axe
-from fastapi import FastAPI
-from playwright.async_api import Page, expect
+from playwright.async_api import expect
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import HTMLResponse
 from starlette.routing import Route
 
 from app.config import Settings
-from app.main import create_app
 from app.repositories.database import Database
-from app.routers.rate_limiter import RateLimiter
-from app.services.dispatch.dispatcher import Dispatcher
 from tests.e2e.browser import browsing, listening
+from tests.e2e.webchat import World, assert_accessible, lines, open_chat, serving, take_screenshot
 from tests.faults.service import eventually
-from tests.helpers import add_contact, add_script, make_config
+from tests.helpers import add_script, make_config
 from tests.people import rows, value
 
 OPENING = "您好,看了您的简历,方便留个微信吗?"
-SCREENSHOTS = Path(__file__).parents[2] / "build" / "screenshots"
-
-
-class World:
-    """A service that a browser reaches, one person in it, and a client of the API."""
-
-    def __init__(self, app: FastAPI, url: str, client: httpx2.AsyncClient, database: Database) -> None:
-        self.app = app
-        self.url = url
-        self.client = client
-        self.database = database
-        self.contact = 0
-
-    @property
-    def dispatcher(self) -> Dispatcher:
-        return Dispatcher(self.app.state.context, self.app.state.context.messenger)
-
-    async def chat(self) -> str:
-        """Return the address of the person's chat."""
-        card = (await self.client.get(f"/api/contacts/{self.contact}")).json()
-        return f"{self.url}{card['chat_url']}"
-
-    async def write(self, content: str) -> None:
-        """Write to the person by hand."""
-        body = {"contact_id": self.contact, "content": content}
-        answer = await self.client.post("/api/followup-records/send", json=body)
-        assert answer.status_code == 201, answer.text
-
-    async def history(self) -> list[dict[str, Any]]:
-        return await rows(
-            self.database,
-            "SELECT direction, text FROM chat_message WHERE contact_id = $1 ORDER BY ordinal",
-            self.contact,
-        )
-
-
-@asynccontextmanager
-async def serving(settings: Settings, database: Database) -> AsyncIterator[World]:
-    app = create_app(settings)
-    async with listening(app) as url, httpx2.AsyncClient(base_url=url) as client:
-        made = World(app, url, client, database)
-        made.contact = await add_contact(client)
-        yield made
 
 
 @pytest.fixture
 async def world(settings: Settings, database: Database) -> AsyncIterator[World]:
     async with serving(settings, database) as made:
         yield made
-
-
-def lines(page: Page) -> Any:
-    return page.locator("#lines .line p")
-
-
-async def take_screenshot(page: Page, name: str) -> None:
-    """Keep a picture for whoever wants to look."""
-    SCREENSHOTS.mkdir(parents=True, exist_ok=True)
-    await page.screenshot(path=SCREENSHOTS / f"webchat-{name}.png")
-
-
-async def assert_accessible(page: Page) -> None:
-    found = await Axe().run(page)
-    assert found.violations_count == 0, found.generate_report()
-
-
-async def open_chat(page: Page, address: str) -> None:
-    await page.goto(address)
-    await expect(page.locator("#text")).to_be_enabled()
 
 
 async def test_an_answer_in_the_page_ends_the_sequence(world: World) -> None:
@@ -123,120 +52,6 @@ async def test_an_answer_in_the_page_ends_the_sequence(world: World) -> None:
     assert await rows(world.database, detail, world.contact) == [{"kind": "wechat", "value": "wx_abc12345"}]
 
 
-async def test_what_is_written_without_a_network_arrives_once_and_in_order(world: World) -> None:
-    async with browsing() as (page, _complaints):
-        await open_chat(page, await world.chat())
-        await page.context.set_offline(True)
-        await expect(page.locator("#state")).to_contain_text("网络已断开")
-        for content in ("第一句", "第二句"):
-            await page.locator("#text").fill(content)
-            await page.locator("#send").click()
-        await expect(page.locator("#waiting small")).to_have_text(["等待发送", "等待发送"])
-        await assert_accessible(page)
-        await take_screenshot(page, "offline")
-        # It also waits for a page that is opened again.
-        await page.context.set_offline(False)
-        await page.reload()
-        await expect(lines(page)).to_have_text(["第一句", "第二句"])
-        await expect(page.locator("#waiting li")).to_have_count(0)
-        await expect(page.locator("#state")).to_have_text("")
-    assert [line["text"] for line in await world.history()] == ["第一句", "第二句"]
-
-
-async def test_an_answer_that_got_lost_on_the_way_is_asked_for_again(world: World) -> None:
-    lost = 0
-
-    async with browsing() as (page, _complaints):
-
-        async def lose(route: Any) -> None:
-            nonlocal lost
-            if route.request.method == "POST" and lost < 1:
-                lost += 1
-                await route.fetch()
-                await route.abort()
-            else:
-                await route.continue_()
-
-        await page.route("**/messages", lose)
-        await open_chat(page, await world.chat())
-        await page.locator("#text").fill("在的")
-        await page.locator("#send").click()
-        await expect(page.locator("#waiting li")).to_have_count(0)
-        await expect(lines(page)).to_have_text(["在的"])
-        await expect(page.locator("#state")).to_have_text("")
-    assert lost == 1
-    assert await world.history() == [{"direction": "inbound", "text": "在的"}]
-
-
-async def test_what_somebody_else_answers_is_no_receipt(world: World) -> None:
-    """A login or a page of errors on the way: the message goes again, and the link still opens something."""
-    strangers = [(200, "GET"), (404, "GET"), (200, "POST"), (404, "POST"), (502, "POST")]
-
-    async def answer(route: Any) -> None:
-        if strangers and strangers[0][1] == route.request.method:
-            status, _ = strangers.pop(0)
-            await route.fulfill(status=status, content_type="text/html", body="<title>Log in</title>")
-        else:
-            await route.continue_()
-
-    async with browsing() as (page, _complaints):
-        await page.route("**/messages*", answer)
-        await open_chat(page, await world.chat())
-        await page.locator("#text").fill("在的")
-        await page.locator("#send").click()
-        await expect(lines(page)).to_have_text(["在的"])
-    assert strangers == []
-    assert await world.history() == [{"direction": "inbound", "text": "在的"}]
-
-
-async def test_what_came_while_the_stream_was_away_is_not_left_out(world: World) -> None:
-    is_away = True
-
-    async def answer(route: Any) -> None:
-        await (route.fulfill(status=503) if is_away else route.continue_())
-
-    async with browsing() as (page, _complaints):
-        await page.route("**/stream*", answer)
-        await open_chat(page, await world.chat())
-        await world.write("第一句")
-        await page.locator("#text").fill("第二句")
-        await page.locator("#send").click()
-        await expect(lines(page)).to_have_text(["第二句"])
-        is_away = False
-        await expect(lines(page)).to_have_text(["第一句", "第二句"])
-
-
-async def test_two_tabs_lose_nothing_of_each_other(world: World) -> None:
-    async with browsing() as (page, _complaints):
-        other = await page.context.new_page()
-        for each in (page, other):
-            await open_chat(each, await world.chat())
-        await page.route("**/messages", lambda route: route.abort())
-        await page.locator("#text").fill("甲")
-        await page.locator("#send").click()
-        await expect(page.locator("#waiting li")).to_have_count(1)
-        await other.locator("#text").fill("乙")
-        await other.locator("#send").click()
-        await expect(lines(other)).to_have_text(["乙"])
-        await page.close()
-        await other.reload()
-        await expect(lines(other)).to_have_text(["乙", "甲"])
-    assert [line["text"] for line in await world.history()] == ["乙", "甲"]
-
-
-async def test_what_waits_for_a_link_that_was_renewed_is_shown_as_not_delivered(world: World) -> None:
-    async with browsing() as (page, _complaints):
-        await open_chat(page, await world.chat())
-        await page.route("**/messages", lambda route: route.abort())
-        await page.locator("#text").fill("在的")
-        await page.locator("#send").click()
-        await expect(page.locator("#waiting small")).to_have_text(["等待发送"])
-        await world.client.post(f"/api/contacts/{world.contact}/chat-link")
-        await world.write("只给新链接")
-        await expect(page.locator("#state")).to_contain_text("无效")
-        await expect(page.locator("#waiting small")).to_have_text(["未送达"])
-
-
 async def test_what_others_left_in_the_browser_does_not_stop_the_page(world: World) -> None:
     async with browsing() as (page, complaints):
         token = (await world.chat()).rpartition("/")[2]
@@ -262,18 +77,6 @@ async def test_the_newest_stays_in_sight_when_a_keyboard_takes_room(world: World
         await world.write("新的")
         await page.locator("#newest").click()
         await expect(lines(page).last).to_be_in_viewport(ratio=1)
-
-
-async def test_whoever_writes_too_fast_waits_and_loses_nothing(world: World) -> None:
-    world.app.state.chat_writers = RateLimiter(60)
-    said = [f"第{number}句" for number in range(13)]
-    async with browsing() as (page, _complaints):
-        await open_chat(page, await world.chat())
-        for content in said:
-            await page.locator("#text").fill(content)
-            await page.locator("#text").press("Enter")
-        await expect(lines(page)).to_have_text(said)
-    assert [line["text"] for line in await world.history()] == said
 
 
 async def test_what_cannot_be_taken_is_shown_as_not_delivered(world: World) -> None:
