@@ -149,12 +149,11 @@ async def test_whoever_writes_too_fast_waits_and_loses_nothing(world: World) -> 
 
 
 @asynccontextmanager
-async def out_of_reach(settings: Settings) -> AsyncIterator[None]:
+async def out_of_reach(server_url: str, settings: Settings) -> AsyncIterator[None]:
     """Let nobody reach the database, also on connections that are open."""
     assert settings.database_url is not None
-    dsn = plain_dsn(settings.database_url.get_secret_value())
-    name = urlsplit(dsn).path[1:]
-    admin = await asyncpg.connect(dsn, database="postgres")
+    name = urlsplit(plain_dsn(settings.database_url.get_secret_value())).path[1:]
+    admin = await asyncpg.connect(server_url)
     try:
         await admin.execute(f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS false')
         await admin.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = $1", name)
@@ -164,10 +163,10 @@ async def out_of_reach(settings: Settings) -> AsyncIterator[None]:
         await admin.close()
 
 
-async def test_a_page_without_its_database_waits_for_it(world: World, settings: Settings) -> None:
+async def test_a_page_without_its_database_waits_for_it(world: World, server_url: str, settings: Settings) -> None:
     address = await world.chat()
     async with browsing() as (page, _complaints):
-        async with out_of_reach(settings):
+        async with out_of_reach(server_url, settings):
             answer = await page.goto(address)
             assert answer is not None
             assert answer.status == 503
