@@ -1,17 +1,15 @@
 """The page of a person's own chat when the network, the service or its database does not answer: nothing is lost."""
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from typing import Any
-from urllib.parse import urlsplit
 
-import asyncpg
 import pytest
 from playwright.async_api import expect
 
 from app.config import Settings
-from app.repositories.database import Database, plain_dsn
+from app.repositories.database import Database
 from app.routers.rate_limiter import RateLimiter
+from tests.databases import closed_to_everybody
 from tests.e2e.browser import browsing
 from tests.e2e.webchat import World, assert_accessible, lines, open_chat, serving, take_screenshot
 
@@ -148,25 +146,10 @@ async def test_whoever_writes_too_fast_waits_and_loses_nothing(world: World) -> 
     assert [line["text"] for line in await world.history()] == said
 
 
-@asynccontextmanager
-async def out_of_reach(server_url: str, settings: Settings) -> AsyncIterator[None]:
-    """Let nobody reach the database, also on connections that are open."""
-    assert settings.database_url is not None
-    name = urlsplit(plain_dsn(settings.database_url.get_secret_value())).path[1:]
-    admin = await asyncpg.connect(server_url)
-    try:
-        await admin.execute(f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS false')
-        await admin.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = $1", name)
-        yield
-    finally:
-        await admin.execute(f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS true')
-        await admin.close()
-
-
-async def test_a_page_without_its_database_waits_for_it(world: World, server_url: str, settings: Settings) -> None:
+async def test_a_page_without_its_database_waits_for_it(world: World, database_url: str, server_url: str) -> None:
     address = await world.chat()
     async with browsing() as (page, _complaints):
-        async with out_of_reach(server_url, settings):
+        async with closed_to_everybody(database_url, server_url):
             answer = await page.goto(address)
             assert answer is not None
             assert answer.status == 503

@@ -5,7 +5,6 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from typing import Any
-from urllib.parse import urlsplit
 
 import asyncpg
 import httpx2
@@ -22,6 +21,7 @@ from app.routers.access import Access, AccessMiddleware
 from app.services import keys
 from app.services.keys import BOUND_SECONDS, RENEW_SECONDS, RETRY_SECONDS, KeyRing
 from tests.conftest import START
+from tests.databases import closed_to_everybody
 from tests.running import running
 
 PATHS = ("/api/contacts", "/api/chatbot/users", "/api/v1/mediation/cases", "/agent-api/user")
@@ -199,20 +199,6 @@ async def test_the_last_use_is_written_once_a_minute(
         used.append(await last_use())
     first, second = START, START + timedelta(seconds=60)
     assert used == [first, first, first, second, second]
-
-
-@asynccontextmanager
-async def closed_to_everybody(url: str, server_url: str) -> AsyncIterator[None]:
-    """Let a database refuse connections for as long as the block runs."""
-    name = urlsplit(url).path.lstrip("/")
-    admin = await asyncpg.connect(server_url)
-    try:
-        await admin.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS false")
-        await admin.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = $1", name)
-        yield
-    finally:
-        await admin.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS true")
-        await admin.close()
 
 
 async def test_what_cannot_be_checked_permits_nothing(
