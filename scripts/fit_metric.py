@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.gateways.matcher import SentenceEncoder
+from app.gateways.matcher.index import CENTRING
 from scripts.fit_matcher import read
 
 STEPS: Final = 32
@@ -23,7 +24,6 @@ NO_ANSWER: Final = 0.6
 """The similarity at which "none of them" is as likely as a question."""
 UNANSWERED_SHARE: Final = 0.5
 """How much texts without an answer count against those with one."""
-CENTRING: Final = 0.5
 ALIKE: Final = 0.65
 """Two questions that are nearer than this may want the same: neither is held against the other's wordings."""
 MOMENTUM, MEMORY, TINY = 0.9, 0.99, 1e-8

@@ -74,7 +74,7 @@ def national_phone(phone: str) -> str:
     """Return a stored phone as it is dialled at home: digits without +86; numbers of other countries stay E.164."""
     if not phone.startswith(_HOME_PREFIX):
         return phone
-    import phonenumbers  # noqa: PLC0415 - see above
+    import phonenumbers  # noqa: PLC0415 - its tables are slow to import, and no start needs them
 
     number = phonenumbers.parse(phone, None)
     return re.sub(r"\D", "", phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.NATIONAL))

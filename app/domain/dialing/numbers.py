@@ -11,7 +11,7 @@ def is_dialable(phone: str) -> bool:
         phone: E.164; anything else (digits as somebody wrote them) is not dialled.
     """
     import phonenumbers  # noqa: PLC0415 - its tables are slow to import, and no start needs them
-    from phonenumbers import PhoneNumberType, shortnumberinfo  # noqa: PLC0415 - the same
+    from phonenumbers import PhoneNumberType, shortnumberinfo  # noqa: PLC0415 - slow to import, like the line above
 
     try:
         number = phonenumbers.parse(phone)

@@ -38,7 +38,7 @@ def running_url(data_dir: Path, patience: float = _PATIENCE) -> str | None:
                 f"the data directory {places.home} is in use, but its database does not answer. If a service is "
                 "starting there, try again; else end what uses it."
             )
-        time.sleep(_PAUSE)
+        time.sleep(_PAUSE)  # the other process tells nobody when it is ready; no event loop runs here yet
     return None
 
 
